@@ -1,0 +1,205 @@
+"""The only module that begins, commits or rolls back a database transaction."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import lru_cache, wraps
+from typing import Any, ParamSpec, TypeVar
+
+from flask import has_app_context
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    DateTime,
+    FromClause,
+    Insert,
+    Interval,
+    MetaData,
+    Select,
+    Text,
+    bindparam,
+    column,
+    func,
+    insert,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB, insert as postgresql_insert
+from sqlalchemy.orm import DeclarativeBase, registry
+
+NAMING = {
+    "ix": "%(table_name)s_%(column_0_N_name)s_index",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    "ck": "%(table_name)s_%(constraint_name)s",
+    "fk": "%(table_name)s_%(column_0_name)s_fkey",
+    "pk": "%(table_name)s_pkey",
+}
+
+
+class Base(DeclarativeBase):
+    """Every table inherits from here (not from db.Model, which mypy cannot see through)."""
+
+    # A registry of our own: Flask-SQLAlchemy copies the class body, and SQLAlchemy refuses
+    # a copy that has both a registry and a type_annotation_map.
+    registry = registry(
+        metadata=MetaData(naming_convention=NAMING),
+        type_annotation_map={
+            datetime: DateTime(timezone=True),
+            timedelta: Interval,
+            int: BigInteger,
+            str: Text,
+            dict[str, Any]: JSONB(none_as_null=True),
+        },
+    )
+
+
+db = SQLAlchemy(model_class=Base)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S", bound=Select[*tuple[Any, ...]])
+
+_OPEN = "opsapp.transaction_open"
+_AFTER_COMMIT = "opsapp.after_commit"
+
+
+class TransactionMisuse(RuntimeError):
+    """A programming error: a transaction was opened, left out or nested wrongly."""
+
+
+@contextmanager
+def transaction() -> Iterator[None]:
+    """Commit everything written in the block together, or nothing at all."""
+    _require_closed()
+    session = db.session()
+    if session.in_transaction():  # reads made before the block belong to an older snapshot
+        session.rollback()
+    session.info[_OPEN] = True
+    hooks: dict[Callable[[], None], None] = {}  # ordered, each once
+    session.info[_AFTER_COMMIT] = hooks
+    try:
+        yield
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        session.info[_OPEN] = False
+    for hook in hooks:
+        hook()
+
+
+def within_transaction(step: Callable[P, R]) -> Callable[P, R]:
+    """Mark a step: it writes, and its caller decides when that is committed."""
+
+    @wraps(step)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        require_transaction()
+        return step(*args, **kwargs)
+
+    return checked
+
+
+def owns_transactions(procedure: Callable[P, R]) -> Callable[P, R]:
+    """Mark a procedure: it opens its own transactions and may wait on a gateway between them."""
+
+    @wraps(procedure)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        _require_closed()
+        return procedure(*args, **kwargs)
+
+    return checked
+
+
+def after_commit(callback: Callable[[], None]) -> None:
+    """Run `callback` once the open transaction is committed; the same callback runs once."""
+    require_transaction()
+    db.session().info[_AFTER_COMMIT][callback] = None
+
+
+def require_transaction() -> None:
+    """Raise TransactionMisuse unless the caller stands inside transaction()."""
+    if not db.session().info.get(_OPEN):
+        raise TransactionMisuse("this write must run inside transaction()")
+
+
+def require_no_transaction() -> None:
+    """Raise TransactionMisuse if a transaction is open: asked before every wait on a network."""
+    if has_app_context() and db.session().info.get(_OPEN):
+        raise TransactionMisuse("a network was waited for while a database transaction was open")
+
+
+def end_reading() -> None:
+    """Give back the connection of reads made outside transaction(), before a long wait."""
+    _require_closed()
+    db.session.rollback()
+
+
+def locked(statement: S, *, of: Any = None, skip: bool = False) -> S:
+    """FOR UPDATE, and read the row as it is now: a copy loaded earlier would hide the change."""
+    return statement.with_for_update(of=of, skip_locked=skip).execution_options(
+        populate_existing=True
+    )
+
+
+def rows_as_table(name: str, columns: Sequence[Column[Any]], suffix: str = "") -> FromClause:
+    """A FROM item over one array parameter per column: `unnest(:id, :fence, ...) AS name`.
+
+    One statement of a fixed text serves any number of rows, so it is compiled once. The
+    parameters are named like the columns plus `suffix`; arrays are built by `as_arrays`.
+    """
+    arrays = [bindparam(f"{c.name}{suffix}", type_=ARRAY(c.type)) for c in columns]
+    return (
+        func.unnest(*arrays)
+        .table_valued(*[column(c.name, c.type) for c in columns], name=name)
+        .render_derived()
+    )
+
+
+def as_arrays(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in names}
+
+
+def bulk_insert(
+    model: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    returning: Sequence[str] = (),
+    or_nothing: bool = False,
+) -> list[Any]:
+    """Insert many rows in one statement; all rows have the same keys.
+
+    Returns the `returning` columns of the rows written, in no particular order. With
+    `or_nothing`, rows that meet an existing unique key are left out.
+    """
+    require_transaction()
+    if not rows:
+        return []
+    names = tuple(rows[0])
+    statement = _bulk_insert(model, names, tuple(returning), or_nothing)
+    result = db.session.execute(statement, as_arrays(rows, names))
+    return list(result.all()) if returning else []
+
+
+@lru_cache(maxsize=256)
+def _bulk_insert(
+    model: type[Base], names: tuple[str, ...], returning: tuple[str, ...], or_nothing: bool
+) -> Insert:
+    table = model.__table__
+    source = rows_as_table("source", [table.c[name] for name in names])
+    build = postgresql_insert(table) if or_nothing else insert(table)
+    statement: Any = build.from_select(
+        list(names), select(*[source.c[name] for name in names]), include_defaults=False
+    )
+    if or_nothing:
+        statement = statement.on_conflict_do_nothing()
+    if returning:
+        statement = statement.returning(*[table.c[name] for name in returning])
+    result: Insert = statement
+    return result
+
+
+def _require_closed() -> None:
+    if db.session().info.get(_OPEN):
+        raise TransactionMisuse("the caller already owns a transaction")

@@ -1,0 +1,60 @@
+"""Diagnostic lines on stderr: one JSON object each, without secrets and without local variables.
+
+They are for the operator at night; what must be answered for stands in kernel.log.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+
+_SECRET_NAME = re.compile(r"password|secret|token|key$|sealed|authorization|cookie|email|phone")
+# 13 to 19 digits in a row may be a card number, whatever field they are in (invariant I12).
+_PAN = re.compile(r"\b\d{13,19}\b")
+
+
+def configure() -> None:
+    """Called once, by create_app."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.ExceptionRenderer(
+                structlog.tracebacks.ExceptionDictTransformer(show_locals=False, max_frames=20)
+            ),
+            _redact,
+            structlog.processors.JSONRenderer(ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=lambda *_: _Lines(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def name_process(process: str) -> None:
+    """Every line of this process says which one it is."""
+    structlog.contextvars.bind_contextvars(process=process)
+
+
+class _Lines:
+    """Writes to whatever sys.stderr is at that moment: tests exchange it."""
+
+    def msg(self, message: str) -> None:
+        print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is the place for it
+
+    debug = info = warning = error = critical = exception = msg
+
+
+def _redact(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    for name, value in event.items():
+        if _SECRET_NAME.search(name):
+            event[name] = "[redacted]"
+        elif isinstance(value, str):
+            event[name] = _PAN.sub("[digits]", value)
+    return event

@@ -1,0 +1,223 @@
+"""Jobs leave the building through an outbox row written in the caller's own transaction.
+
+A job in Redis is a wake-up hint and nothing else: it may be lost, doubled or late. What is left
+to do stands in claimable rows (kernel.turns), and the relay gives the hint again. The outbox is
+also the job history that the console shows; no money decision reads it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from redis import Redis, RedisError
+from rq import Queue
+from rq.serializers import JSONSerializer
+from sqlalchemy import Index, delete, func, select, text, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from opsapp.kernel.actors import Actor
+from opsapp.kernel.db import Base, after_commit, db, owns_transactions, transaction
+from opsapp.kernel.log import AuditEntry, Entry, record
+
+log = structlog.get_logger(__name__)
+
+RUN_JOB = "workers.runtime.run_job"  # the only function a worker agrees to run
+EPOCH = "opsapp:epoch"
+DELIVER_MAX = 200
+HISTORY_KEPT = timedelta(days=30)
+FORGED_NAME_MAX = 100
+
+_FORGED = "job"
+
+# None of them is waited for by a person for longer than this.
+_REDIS_TIMEOUT_S = 2
+
+_redis: Redis | None = None
+
+
+class OutboxJob(Base):
+    __tablename__ = "outbox_jobs"
+    __table_args__ = (
+        Index("outbox_undelivered", "queue", "id", postgresql_where=text("delivered_at IS NULL")),
+        Index("outbox_failed", "id", postgresql_where=text("error IS NOT NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    queue: Mapped[str]
+    timeout_s: Mapped[int]
+    arguments: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    delivered_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    error: Mapped[str | None]  # the exception's class; its text may hold personal data
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An order for work: `payments.execute_attempts` is done by workers/jobs/payments.py."""
+
+    name: str
+    queue: str
+    timeout_s: int
+
+    def enqueue(self, **arguments: int | str | Sequence[int]) -> None:
+        """Order the work with the caller's commit. Arguments are ids and plain values."""
+        row = OutboxJob(
+            name=self.name, queue=self.queue, timeout_s=self.timeout_s, arguments=arguments
+        )
+        db.session.add(row)
+        after_commit(_nudge)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueFigures:
+    waiting: int
+    oldest_waiting_at: datetime | None
+
+
+def connect(url: str) -> None:
+    """Called once, by create_app; nothing is opened before the first use."""
+    global _redis  # noqa: PLW0603 - one connection pool per process
+    _redis = Redis.from_url(
+        url, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S
+    )
+
+
+def queue_named(name: str) -> Queue:
+    return Queue(name, connection=_connection(), serializer=JSONSerializer)
+
+
+def count_waiting(queue: str) -> int:
+    """Jobs waiting in Redis, read without RQ's clean-up side effects. Raises RedisError."""
+    length: int = _connection().llen(f"rq:queue:{queue}")  # type: ignore[assignment]
+    return length
+
+
+def find_waiting(queue: str) -> int | None:
+    """The same for a screen: None while Redis does not answer."""
+    try:
+        return count_waiting(queue)
+    except RedisError:
+        return None
+
+
+def redis_answers() -> bool:
+    try:
+        return bool(_connection().ping())
+    except RedisError:
+        return False
+
+
+def redis_was_emptied() -> bool:
+    """True once after every loss of Redis's contents: the caller must repeat all hints."""
+    try:
+        return bool(_connection().set(EPOCH, "1", nx=True))
+    except RedisError:
+        return False
+
+
+def room_left(queue: str, *, length_max: int) -> int:
+    """How many more jobs may wait in this queue, counting those still in the outbox."""
+    with transaction():
+        undelivered = db.session.scalars(
+            select(func.count()).where(OutboxJob.queue == queue, OutboxJob.delivered_at.is_(None))
+        ).one()
+    try:
+        return max(0, length_max - undelivered - count_waiting(queue))
+    except RedisError:
+        return 0
+
+
+@owns_transactions
+def deliver(*, limit: int = DELIVER_MAX) -> int:
+    """Hand waiting rows to RQ; returns how many. Raises RedisError.
+
+    A crash between push and mark hands one out twice, which harms nobody.
+    """
+    waiting = select(OutboxJob.__table__).where(OutboxJob.delivered_at.is_(None))
+    with transaction():
+        rows = db.session.execute(waiting.order_by(OutboxJob.id).limit(limit)).all()
+    for row in rows:
+        _push(row)
+    if rows:
+        delivered = update(OutboxJob).where(OutboxJob.id.in_([row.id for row in rows]))
+        with transaction():
+            db.session.execute(delivered.values(delivered_at=func.clock_timestamp()))
+    return len(rows)
+
+
+@owns_transactions
+def note_started(outbox_id: int) -> None:
+    with transaction():
+        db.session.execute(_history(outbox_id).values(started_at=func.clock_timestamp()))
+
+
+@owns_transactions
+def note_ended(outbox_id: int, *, error: str | None) -> None:
+    with transaction():
+        db.session.execute(_history(outbox_id).values(ended_at=func.clock_timestamp(), error=error))
+
+
+@owns_transactions
+def purge_history() -> None:
+    """Forget delivered jobs older than 30 days."""
+    old = func.clock_timestamp() - HISTORY_KEPT
+    with transaction():
+        db.session.execute(delete(OutboxJob).where(OutboxJob.delivered_at < old))
+
+
+@owns_transactions
+def note_forged(function: str, *, by: Actor) -> None:
+    """Somebody who can write to Redis asked a worker for code: an alarm, kept in the log."""
+    entry = Entry(
+        "job.forged",
+        _FORGED,
+        0,
+        because="Redis held a job that is not ours; it was refused",
+        succeeded=False,
+        detail={"function": function[:FORGED_NAME_MAX]},
+    )
+    with transaction():
+        record(entry, by=by)
+
+
+def count_forged() -> int:
+    """How many jobs were ever refused: the counter behind the alarm."""
+    forged = select(func.count()).where(
+        AuditEntry.subject_type == _FORGED, AuditEntry.subject_id == 0
+    )
+    return db.session.scalars(forged).one()
+
+
+def _history(outbox_id: int) -> Any:
+    return update(OutboxJob).where(OutboxJob.id == outbox_id)
+
+
+def _nudge() -> None:
+    """Try now; if Redis is away the rows stay, and the relay delivers them later."""
+    try:
+        deliver()
+    except RedisError:  # the caller's work is committed: nothing here may make it look failed
+        log.warning("jobs.nudge_failed", exc_info=True)
+
+
+def _push(row: Any) -> None:
+    queue_named(row.queue).enqueue_call(
+        RUN_JOB,
+        kwargs={"name": row.name, "arguments": row.arguments, "outbox_id": row.id},
+        timeout=row.timeout_s,
+        job_id=f"outbox-{row.id}",
+        description=row.name,
+        result_ttl=0,
+        failure_ttl=86_400,
+    )
+
+
+def _connection() -> Redis:
+    if _redis is None:
+        raise RuntimeError("create_app() has not run")
+    return _redis

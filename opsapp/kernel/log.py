@@ -1,0 +1,131 @@
+"""The log: one append-only row for every change of state and every act worth answering for.
+
+The application may insert and read, never change (rights and a trigger see to it); the room
+`audit` seals what is written here. Details hold ids and masked values only, never personal data.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Dialect, Index, Text, cast, func, select, text
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import UserDefinedType
+
+from opsapp.kernel import clock
+from opsapp.kernel.actors import Actor
+from opsapp.kernel.db import Base, bulk_insert
+
+BECAUSE_LENGTH_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request came from: an address or a process, and the id its log lines carry."""
+
+    address: str = ""
+    request_id: str = ""
+
+
+origin: ContextVar[Origin] = ContextVar("origin", default=Origin())
+
+
+class Xid8(UserDefinedType[int]):
+    """PostgreSQL's 64-bit transaction id, which never wraps."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "xid8"
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
+        # There is no operator between xid8 and the integers: an untyped literal becomes one.
+        return lambda value: None if value is None else str(value)
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
+        return lambda value: None if value is None else int(value)
+
+
+def horizon() -> ColumnElement[int]:
+    """Every transaction below this id has ended; none will ever write below it again."""
+    return func.pg_snapshot_xmin(func.pg_current_snapshot(), type_=Xid8())
+
+
+def cluster() -> ColumnElement[str]:
+    """The identity of the PostgreSQL cluster: another one counts its own transaction ids."""
+    system = func.pg_control_system().table_valued("system_identifier")
+    return select(cast(system.c.system_identifier, Text)).scalar_subquery()
+
+
+class AuditEntry(Base):
+    __tablename__ = "audit_entries"
+    __table_args__ = (
+        Index("audit_entries_of", "subject_type", "subject_id", "id"),
+        Index("audit_entries_xid", "xid"),
+        Index("audit_entries_actor", "actor", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    # Sealing goes by transaction id: sequence numbers commit in another order.
+    xid: Mapped[int] = mapped_column(Xid8, server_default=text("pg_current_xact_id()"))
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    at: Mapped[datetime] = mapped_column(server_default=func.ops_now())  # business time
+    actor: Mapped[str]
+    action: Mapped[str]  # "attempt.succeeded", "staff.signed_in"
+    subject_type: Mapped[str]
+    subject_id: Mapped[int]
+    from_state: Mapped[str | None]
+    to_state: Mapped[str | None]
+    because: Mapped[str]
+    succeeded: Mapped[bool] = mapped_column(server_default=text("true"))
+    address: Mapped[str] = mapped_column(server_default="")
+    request_id: Mapped[str] = mapped_column(server_default="")
+    detail: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What happened to which subject. `action` is `subject.past_participle`."""
+
+    action: str
+    subject_type: str
+    subject_id: int
+    because: str = ""
+    from_state: str | None = None
+    to_state: str | None = None
+    succeeded: bool = True
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def record(entry: Entry, *, by: Actor) -> None:
+    """Write one entry in the caller's transaction."""
+    record_many([entry], by=by)
+
+
+def record_many(entries: Sequence[Entry], *, by: Actor) -> None:
+    """Write many entries in one statement, in the caller's transaction."""
+    if not entries:
+        return
+    here, actor, at = origin.get(), str(by), clock.now()
+    bulk_insert(
+        AuditEntry,
+        [
+            {
+                "at": at,
+                "actor": actor,
+                "action": entry.action,
+                "subject_type": entry.subject_type,
+                "subject_id": entry.subject_id,
+                "from_state": entry.from_state,
+                "to_state": entry.to_state,
+                "because": entry.because[:BECAUSE_LENGTH_MAX],
+                "succeeded": entry.succeeded,
+                "address": here.address,
+                "request_id": here.request_id,
+                "detail": dict(entry.detail),
+            }
+            for entry in entries
+        ],
+    )

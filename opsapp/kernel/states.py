@@ -1,0 +1,183 @@
+"""A state machine is a table of allowed moves; move() and move_many() alone change a status."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any, Protocol
+
+from sqlalchemy import CheckConstraint, Column, Text, Update, update
+
+from opsapp.kernel.actors import Actor
+from opsapp.kernel.db import Base, as_arrays, db, require_transaction, rows_as_table
+from opsapp.kernel.log import Entry, record, record_many
+
+# A parameter of an UPDATE must not be called like a column of its table.
+_OF = "_of"
+
+
+class IllegalMove(Exception):
+    """The subject is in a state from which this move is not allowed."""
+
+
+class HasStatus(Protocol):
+    id: Any
+    status: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    source: StrEnum
+    target: StrEnum
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class RowMove:
+    """One row of a set-based move: what it was when it was read, and what else to write.
+
+    With `fence`, the row moves only if it still carries that fence (kernel.turns).
+    `also` names the other columns to set; all rows of one call name the same ones.
+    """
+
+    id: int
+    source: str
+    target: StrEnum
+    because: str
+    fence: int | None = None
+    also: Mapping[str, Any] | None = None
+    detail: Mapping[str, Any] | None = None
+
+
+class StateMachine:
+    """The life of one kind of subject. A state that no move reaches is refused at import."""
+
+    def __init__(self, subject_type: str, *, start: StrEnum, moves: Iterable[Move]) -> None:
+        self.subject_type = subject_type
+        self.start = start
+        self._moves = {(move.source, move.target): move for move in moves}
+        self._refuse_unreachable()
+        MACHINES[subject_type] = self
+
+    def allows(self, source: str, target: StrEnum) -> bool:
+        return (source, target) in self._moves
+
+    def move(
+        self,
+        subject: HasStatus,
+        to: StrEnum,
+        *,
+        because: str,
+        by: Actor,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Move one loaded (and locked) row, and log it. Raises IllegalMove."""
+        require_transaction()
+        source = subject.status
+        self._require(subject.id, source, to)
+        subject.status = to.value
+        record(self._entry(subject.id, source, to, because, detail), by=by)
+
+    def move_many(
+        self, model: type[Base], moves: Sequence[RowMove], *, by: Actor
+    ) -> frozenset[int]:
+        """Move many rows in one statement and log them; returns the ids that really moved.
+
+        A row that has left its `source` or its `fence` since it was read stays as it is and is
+        not in the answer: somebody else got there first. Raises IllegalMove before writing.
+        """
+        require_transaction()
+        if not moves:
+            return frozenset()
+        for move in moves:
+            self._require(move.id, move.source, move.target)
+        also = tuple(moves[0].also or ())
+        fenced = moves[0].fence is not None
+        rows = [
+            {"id": m.id, "source": m.source, "target": m.target.value, "fence": m.fence}
+            | {f"new_{name}": (m.also or {})[name] for name in also}
+            for m in moves
+        ]
+        names = ["id", "source", "target", *(["fence"] if fenced else [])]
+        columns = as_arrays(rows, names + [f"new_{name}" for name in also])
+        arrays = {f"{name}{_OF}": values for name, values in columns.items()}
+        moved = frozenset(db.session.scalars(_move_many(model, also, fenced), arrays))
+        record_many(
+            [
+                self._entry(m.id, m.source, m.target, m.because, m.detail)
+                for m in moves
+                if m.id in moved
+            ],
+            by=by,
+        )
+        return moved
+
+    def check(self) -> CheckConstraint:
+        """The same list of states, for the database to enforce."""
+        states = ", ".join(f"'{state}'" for state in type(self.start))
+        return CheckConstraint(f"status IN ({states})", name="status_known")
+
+    def as_mermaid(self) -> str:
+        lines = [f"  {m.source} --> {m.target}: {m.meaning}" for m in self._moves.values()]
+        return "\n".join(["stateDiagram-v2", f"  [*] --> {self.start}", *lines])
+
+    def _require(self, subject_id: int, source: str, to: StrEnum) -> None:
+        if (source, to) not in self._moves:
+            raise IllegalMove(f"{self.subject_type} {subject_id}: {source} -> {to}")
+
+    def _entry(
+        self,
+        subject_id: int,
+        source: str,
+        to: StrEnum,
+        because: str,
+        detail: Mapping[str, Any] | None,
+    ) -> Entry:
+        return Entry(
+            action=f"{self.subject_type}.{to.value}",
+            subject_type=self.subject_type,
+            subject_id=subject_id,
+            because=because,
+            from_state=source,
+            to_state=to.value,
+            detail=detail or {},
+        )
+
+    def _refuse_unreachable(self) -> None:
+        reached: set[StrEnum] = set()
+        frontier: set[StrEnum] = {self.start}
+        while frontier:
+            reached |= frontier
+            frontier = {
+                move.target for move in self._moves.values() if move.source in frontier
+            } - reached
+        if unreached := set(type(self.start)) - reached:
+            raise ValueError(f"{self.subject_type}: no move leads to {sorted(unreached)}")
+
+
+MACHINES: dict[str, StateMachine] = {}
+
+
+@lru_cache(maxsize=128)
+def _move_many(model: type[Base], also: tuple[str, ...], fenced: bool) -> Update:
+    table = model.__table__
+    columns: list[Column[Any]] = [
+        Column("id", table.c.id.type),
+        Column("source", Text()),
+        Column("target", Text()),
+    ]
+    if fenced:
+        columns.append(Column("fence", table.c.fence.type))
+    columns += [Column(f"new_{name}", table.c[name].type) for name in also]
+    rows = rows_as_table("moves", columns, _OF)
+    statement = (
+        update(table)
+        .where(table.c.id == rows.c.id, table.c.status == rows.c.source)
+        .values(
+            {"status": rows.c.target} | {name: rows.c[f"new_{name}"] for name in also},
+        )
+        .returning(table.c.id)
+    )
+    if fenced:
+        statement = statement.where(table.c.fence == rows.c.fence)
+    return statement

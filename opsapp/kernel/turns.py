@@ -1,0 +1,262 @@
+"""Take turns on rows that need another company's answer: claim, call, record.
+
+One id or thousands, the walk is the same: claim in a short transaction, wait on one event loop
+with no transaction open, record in a short transaction. Claims and results travel in batches as
+large as what happens to be ready, so a single charge costs two commits and a full chunk far fewer
+per row. A worker that dies or freezes leaves rows in flight; when the lease ends they are
+claimable again, under a higher fence, and the answer of the earlier turn is discarded.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from time import monotonic
+from typing import Any, Generic, TypeVar
+
+import structlog
+import uvloop
+from sqlalchemy import ColumnElement, Index, and_, false, func, or_, select, text, update
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.orm import Mapped, mapped_column
+
+from opsapp.kernel.db import (
+    db,
+    locked,
+    require_no_transaction,
+    transaction,
+    within_transaction,
+)
+from opsapp.kernel.jobs import Job
+from opsapp.settings import current
+
+log = structlog.get_logger(__name__)
+
+C = TypeVar("C")
+A = TypeVar("A")
+R = TypeVar("R")
+T = TypeVar("T")
+
+LINGER_S = 0.01  # after the first answer, wait this long for its neighbours
+RECORD_MAX = 500  # answers written in one transaction
+
+
+class Claimable:
+    """Columns of a row that workers take turns on.
+
+    Two clocks, never mixed: `due_at` is business time, leases are the database's own clock.
+    """
+
+    # Grows by one with each claim; an answer is recorded only under the fence it was asked with.
+    fence: Mapped[int] = mapped_column(server_default="0")
+    # Turns that reached the other company; taken back when nothing was sent.
+    turns: Mapped[int] = mapped_column(server_default="0")
+    # Nobody may claim it before: the planned time, or the back-off.
+    due_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
+    # Held by a worker until then; NULL when nobody holds it.
+    leased_until: Mapped[datetime | None]
+    # When a wake-up for it last went out; NULL asks for one at the next round.
+    hinted_at: Mapped[datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimable table as the relay sees it: which rows are open, and which job does them."""
+
+    model: type[Any]
+    open: tuple[StrEnum, ...]
+    job: Job
+    argument: str  # the job's one argument: a list of ids
+
+    @property
+    def name(self) -> str:
+        return str(self.model.__tablename__)
+
+
+@dataclass(frozen=True, slots=True)
+class Steps(Generic[C, A]):
+    """The three parts of a turn. `call` is the only one that may wait; it must not raise."""
+
+    claim: Callable[[Sequence[int]], Sequence[C]]
+    call: Callable[[C], Awaitable[A]]
+    record: Callable[[Sequence[tuple[C, A]]], None]
+    connected: Callable[[], AbstractAsyncContextManager[None]]
+
+
+def due_index(table: str, open_statuses: Sequence[StrEnum]) -> Index:
+    """The partial index behind claims, waking and the question what is left to do."""
+    states = ", ".join(f"'{status}'" for status in open_statuses)
+    return Index(f"{table}_due", "due_at", postgresql_where=text(f"status IN ({states})"))
+
+
+def is_claimable(row: type[Claimable]) -> ColumnElement[bool]:
+    return and_(row.due_at <= func.ops_now(), is_free(row))
+
+
+def is_free(row: type[Claimable]) -> ColumnElement[bool]:
+    return or_(row.leased_until.is_(None), row.leased_until <= func.clock_timestamp())
+
+
+@within_transaction
+def wake(work: Work, *, chunks_max: int) -> int:
+    """Order one job per chunk of due rows without a fresh hint; returns how many rows.
+
+    The only maker of chunks and the only re-sender of hints: a billing run, a retry planned for
+    tomorrow, a lease that ran out and a hint that Redis lost all pass through here.
+    """
+    size = current().chunk_size
+    ids = sorted(_lock_unhinted(work, limit=chunks_max * size))
+    for start in range(0, len(ids), size):
+        work.job.enqueue(**{work.argument: ids[start : start + size]})
+    return len(ids)
+
+
+@within_transaction
+def forget_hints(work: Work) -> None:
+    """Redis was emptied: every hint that is out may be lost, so give all of them again."""
+    row = work.model
+    db.session.execute(
+        update(row).where(_is_open(work), row.hinted_at.is_not(None)).values(hinted_at=None)
+    )
+
+
+def count_due(work: Work, *, within: timedelta = timedelta(0)) -> int:
+    """Rows that want a turn now or `within` that time, held by a worker or not."""
+    row = work.model
+    return db.session.scalars(
+        select(func.count()).where(
+            _is_open(work),
+            or_(row.due_at <= func.ops_now() + within, row.leased_until.is_not(None)),
+        )
+    ).one()
+
+
+def oldest_due_at(work: Work) -> datetime | None:
+    row = work.model
+    return db.session.scalars(
+        select(func.min(row.due_at)).where(_is_open(work), is_claimable(row))
+    ).one()
+
+
+def take_turns(ids: Sequence[int], steps: Steps[C, A], *, abreast: int, budget_s: float) -> None:
+    """Give each id one turn, at most `abreast` at a time; claim nothing new after the budget."""
+    require_no_transaction()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_walk(deque(ids), steps, abreast, monotonic() + budget_s))
+
+
+def ask(
+    question: Callable[[], Awaitable[A]],
+    *,
+    connected: Callable[[], AbstractAsyncContextManager[None]],
+) -> A:
+    """Wait for one question to another company that changes nothing there."""
+    require_no_transaction()
+
+    async def answered() -> A:
+        async with connected():
+            return await question()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(answered())
+
+
+async def _walk(
+    waiting: deque[int], steps: Steps[C, A], abreast: int, stop_claiming_at: float
+) -> None:
+    desk: _Desk[C, A] = _Desk(steps)
+    async with steps.connected():
+        while desk.running or (waiting and monotonic() < stop_claiming_at):
+            free = min(abreast - desk.running, len(waiting))
+            # A claim per freed place would be a commit per charge: wait for a handful.
+            is_worth_it = free == len(waiting) or free * 4 >= abreast
+            if free and is_worth_it and monotonic() < stop_claiming_at:
+                batch = [waiting.popleft() for _ in range(free)]
+                claims = _together(lambda part: list(steps.claim(part)), batch)
+                desk.send(claims)
+            if desk.running:
+                answers = await desk.gather()
+                _together(lambda part: [steps.record(part)], answers)
+
+
+class _Desk(Generic[C, A]):
+    """Calls that are out, and the answers that have come back since the last record."""
+
+    def __init__(self, steps: Steps[C, A]) -> None:
+        self._steps = steps
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._answers: deque[tuple[C, A]] = deque()
+        self._news = asyncio.Event()
+        self.running = 0
+
+    def send(self, claims: Sequence[C]) -> None:
+        require_no_transaction()
+        for claimed in claims:
+            task = asyncio.ensure_future(self._call(claimed))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        self.running += len(claims)
+
+    async def gather(self) -> list[tuple[C, A]]:
+        if not self._answers:
+            self._news.clear()
+            await self._news.wait()
+            await asyncio.sleep(LINGER_S)
+        count = min(len(self._answers), RECORD_MAX)
+        self.running -= count
+        return [self._answers.popleft() for _ in range(count)]
+
+    async def _call(self, claimed: C) -> None:
+        try:
+            self._answers.append((claimed, await self._steps.call(claimed)))
+        except Exception:
+            # Nothing is known, so nothing is recorded: the lease ends and the next turn asks.
+            self.running -= 1
+            log.exception("turns.call_failed")
+        self._news.set()
+
+
+def _together(write: Callable[[Sequence[T]], list[R]], batch: Sequence[T]) -> list[R]:
+    """One transaction for the batch; if a member is poisonous, let it not spoil its neighbours."""
+    if not batch:
+        return []
+    try:
+        with transaction():
+            return [result for result in write(batch)]
+    except (OperationalError, InterfaceError):
+        # The database is away: nobody's fault in this batch. Unclaimed rows stay due, claimed
+        # ones keep their lease, and both come round again.
+        log.exception("turns.database_away", rows=len(batch))
+        return []
+    except Exception:
+        if len(batch) == 1:
+            log.exception("turns.poisonous")
+            return []
+    return [result for one in batch for result in _together(write, [one])]
+
+
+def _lock_unhinted(work: Work, *, limit: int) -> list[int]:
+    row = work.model
+    stale = func.clock_timestamp() - timedelta(seconds=current().rehint_after_s)
+    hint = or_(row.hinted_at.is_(None), row.hinted_at < row.leased_until, row.hinted_at < stale)
+    due = (
+        select(row.id)
+        .where(_is_open(work), is_claimable(row), hint)
+        .order_by(row.due_at)
+        .limit(limit)
+    )
+    marked = (
+        update(row)
+        .where(row.id.in_(locked(due, skip=True)))
+        .values(hinted_at=func.clock_timestamp())
+        .returning(row.id)
+    )
+    return list(db.session.scalars(marked))
+
+
+def _is_open(work: Work) -> ColumnElement[bool]:
+    statuses = [status.value for status in work.open]
+    return work.model.status.in_(statuses) if statuses else false()
