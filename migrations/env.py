@@ -1,0 +1,18 @@
+"""Alembic's entry: migrations run as the user of DATABASE_URL, who owns the tables."""
+
+from alembic import context
+from sqlalchemy import NullPool, create_engine
+
+from opsapp.kernel.db import Base
+from opsapp.reactions import TABLES
+
+assert TABLES  # importing it has loaded every room's models
+
+with create_engine(
+    context.config.attributes["database_url"], poolclass=NullPool
+).connect() as connection:
+    context.configure(
+        connection=connection, target_metadata=Base.metadata, compare_server_default=False
+    )
+    with context.begin_transaction():
+        context.run_migrations()

@@ -1,0 +1,1 @@
+"""Sums to be collected once, the attempts to collect them, refunds, what gateways tell us."""

@@ -1,0 +1,58 @@
+"""Facts about payments, told in batches: one event carries all that one transaction settled."""
+
+from dataclasses import dataclass
+
+from opsapp.gateways.base import Account
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFact:
+    payment_id: int
+    subject_type: str
+    subject_id: int
+    period_index: int
+    customer_id: int
+    payment_method_id: int
+    amount_minor: int
+    currency: str
+    attempt_id: int
+    attempt_number: int
+    failure_class: str | None = None
+    failure_code: str | None = None
+    retry_mode: str | None = None  # of the failure table: later, after_fix, none, operator, ...
+    account: Account | None = None  # where to pay in; kept in memory only
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentsPaid:
+    payments: tuple[PaymentFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentsFailed:
+    """The attempt ended without money; whether another follows is for the listener to say."""
+
+    payments: tuple[PaymentFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DepositsAwaited:
+    """A virtual account was issued for each; the customer has to pay in."""
+
+    payments: tuple[PaymentFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RefundFact:
+    refund_id: int
+    payment_id: int
+    customer_id: int
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefundsMade:
+    """The gateway has given the money back."""
+
+    refunds: tuple[RefundFact, ...]

@@ -1,0 +1,188 @@
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from opsapp.kernel.db import Base
+from opsapp.kernel.money import Money
+from opsapp.kernel.turns import Claimable, due_index
+from opsapp.payments.states import ATTEMPT, OPEN, PAYMENT, REFUND, REFUND_OPEN
+
+
+class Payment(Base):
+    """A sum to be collected once. `subject` and `leg` say for what, and make it unique."""
+
+    __tablename__ = "payments"
+    __table_args__ = (
+        PAYMENT.check(),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("captured_minor IN (0, amount_minor)", name="captured_whole"),
+        CheckConstraint(
+            "refunded_minor >= 0 AND refund_pending_minor >= 0 "
+            "AND refunded_minor + refund_pending_minor <= captured_minor",
+            name="refunds_within_capture",
+        ),
+        UniqueConstraint("subject_type", "subject_id", "leg", "period_index"),
+        Index("payments_listed", "requested_at", "id"),
+        Index("payments_status", "status", "requested_at", "id"),
+        Index("payments_customer", "customer_id", "requested_at", "id"),
+        Index("payments_paid", "paid_at", "id"),
+        Index("payments_approval", "approval_number"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(unique=True)
+    subject_type: Mapped[str]  # "subscription" | "order"
+    subject_id: Mapped[int]
+    leg: Mapped[str] = mapped_column(default="main")
+    period_index: Mapped[int] = mapped_column(default=0)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    title: Mapped[str]  # shown to the customer and sent to the gateway as the order name
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    captured_minor: Mapped[int] = mapped_column(default=0, server_default="0")
+    refunded_minor: Mapped[int] = mapped_column(default=0, server_default="0")
+    refund_pending_minor: Mapped[int] = mapped_column(default=0, server_default="0")
+    status: Mapped[str] = mapped_column(default=PAYMENT.start.value)
+    gateway_name: Mapped[str]
+    method_kind: Mapped[str]
+    # Of the latest attempt, so that lists and searches need no join.
+    failure_class: Mapped[str | None]
+    failure_code: Mapped[str | None]
+    approval_number: Mapped[str | None]
+    requested_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
+    paid_at: Mapped[datetime | None]
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+    @property
+    def refundable(self) -> Money:
+        spent = self.refunded_minor + self.refund_pending_minor
+        return Money(self.captured_minor - spent, self.currency)
+
+
+class Attempt(Claimable, Base):
+    """One try at one gateway. A retry is another row; a replay is this row asked again."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (
+        ATTEMPT.check(),
+        CheckConstraint("status <> 'succeeded' OR gateway_key IS NOT NULL", name="proof_kept"),
+        UniqueConstraint("payment_id", "number"),
+        # While one try is open or has succeeded, the database refuses another.
+        Index(
+            "one_live_attempt_per_payment",
+            "payment_id",
+            unique=True,
+            postgresql_where=text("status NOT IN ('declined', 'withdrawn')"),
+        ),
+        Index("attempts_gateway_key", "gateway_key"),
+        # The two lists that staff begin the day with; both stay small.
+        Index(
+            "attempts_uncertain",
+            "payment_id",
+            postgresql_where=text("status IN ('unknown', 'needs_human')"),
+        ),
+        Index("attempts_declined", "ended_at", postgresql_where=text("status = 'declined'")),
+        due_index("attempts", OPEN),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payments.id"))
+    number: Mapped[int]
+    payment_method_id: Mapped[int] = mapped_column(ForeignKey("payment_methods.id"))
+    gateway_order_id: Mapped[str] = mapped_column(unique=True)
+    idempotency_key: Mapped[str] = mapped_column(unique=True)
+    # The exact bytes to send and to send again, encrypted; the billing key is not among them.
+    request_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    status: Mapped[str] = mapped_column(default=ATTEMPT.start.value)
+    requested_by: Mapped[str]
+    first_sent_at: Mapped[datetime | None]  # set: a request may be on its way
+    last_sent_at: Mapped[datetime | None]
+    gateway_key: Mapped[str | None]  # the gateway's own name for the payment
+    approval_number: Mapped[str | None]
+    receipt_url: Mapped[str | None]
+    trace_id: Mapped[str | None]
+    failure_class: Mapped[str | None]
+    failure_code: Mapped[str | None]
+    # Virtual account: bank and masked number; number and secret sealed; the deadline.
+    account: Mapped[dict[str, Any] | None]
+    account_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    deposit_due_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
+    ended_at: Mapped[datetime | None]
+
+
+class Refund(Claimable, Base):
+    """Money to give back. The amount is reserved on the payment from the request on."""
+
+    __tablename__ = "refunds"
+    __table_args__ = (
+        REFUND.check(),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        Index("refunds_payment", "payment_id"),
+        # The gateway's optimistic lock is the remaining amount: one at a time is in flight.
+        Index(
+            "one_open_refund_per_payment",
+            "payment_id",
+            unique=True,
+            postgresql_where=text("status NOT IN ('succeeded', 'refused')"),
+        ),
+        Index("refunds_listed", "requested_at", "id"),
+        Index("refunds_ended", "ended_at"),
+        due_index("refunds", REFUND_OPEN),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(unique=True)
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payments.id"))
+    # Issued with the form: a double click, a second tab and a repeated POST are one refund.
+    request_id: Mapped[str] = mapped_column(unique=True)
+    idempotency_key: Mapped[str] = mapped_column(unique=True)
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    refundable_before_minor: Mapped[int]  # at the gateway, its optimistic lock
+    reason: Mapped[str]
+    status: Mapped[str] = mapped_column(default=REFUND.start.value)
+    requested_by: Mapped[str]
+    requested_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
+    first_sent_at: Mapped[datetime | None]
+    gateway_key: Mapped[str | None]  # the gateway's transaction key of the cancel
+    failure_code: Mapped[str | None]
+    ended_at: Mapped[datetime | None]
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+
+class GatewayEvent(Base):
+    """A webhook as it came. It is only ever a reason to ask the gateway for the truth."""
+
+    __tablename__ = "gateway_events"
+    __table_args__ = (
+        UniqueConstraint("gateway_name", "delivery_id"),
+        Index("gateway_events_attempt", "attempt_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    gateway_name: Mapped[str]
+    delivery_id: Mapped[str]
+    event_type: Mapped[str]
+    body_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    attempt_id: Mapped[int | None]  # whom it is about, if we know
+    received_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
+    stored_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    repeats: Mapped[int] = mapped_column(default=0, server_default="0")

@@ -1,0 +1,240 @@
+"""Recording: what the gateway said about attempts becomes state, books, log and news.
+
+All of it in one transaction, under the fence of each claim; a zombie's answer writes nothing.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+from sqlalchemy import func, update
+
+from opsapp.gateways.base import Answer, ChargeRequest, as_log_fields
+from opsapp.kernel import clock
+from opsapp.kernel.actors import Actor
+from opsapp.kernel.crypto import seal
+from opsapp.kernel.db import db, within_transaction
+from opsapp.kernel.events import announce
+from opsapp.kernel.masking import mask_account
+from opsapp.kernel.states import RowMove
+from opsapp.ledger.posting import Transfer, post
+from opsapp.ledger.rules import SALES, gateway_clearing
+from opsapp.payments import queries, rules
+from opsapp.payments.events import DepositsAwaited, PaymentFact, PaymentsFailed, PaymentsPaid
+from opsapp.payments.models import Attempt, Payment
+from opsapp.payments.rules import Question, Verdict
+from opsapp.payments.states import ATTEMPT, PAYMENT, AttemptStatus, PaymentStatus
+from opsapp.tickets.opening import NewTicket, open_tickets
+
+log = structlog.get_logger(__name__)
+
+# Open ends about which a webhook may have come while the gateway was being asked.
+_ASKED = (AttemptStatus.WAITING, AttemptStatus.UNKNOWN)
+_PAYMENT_AFTER = {
+    AttemptStatus.SUCCEEDED: PaymentStatus.PAID,
+    AttemptStatus.DECLINED: PaymentStatus.FAILED,
+    AttemptStatus.WAITING: PaymentStatus.AWAITING_DEPOSIT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One attempt in hand. `call_before` is monotonic: later, the lease might not outlive it."""
+
+    attempt_id: int
+    fence: int
+    gateway_name: str
+    question: Question
+    request: ChargeRequest
+    fact: PaymentFact
+    first_sent_at: datetime | None
+    gateway_key: str | None
+    call_before: float
+
+
+_Judged = tuple[Claim, Answer, Verdict]
+
+
+@within_transaction
+def record_answers(results: Sequence[tuple[Claim, Answer]], *, by: Actor) -> None:
+    """Write a batch of answers down. Payments are locked before attempts (house order)."""
+    payments = queries.lock_payment_states([claim.fact.payment_id for claim, _ in results])
+    now = clock.now()
+    judged = [
+        (claim, answer, rules.judge(answer, claim.question)) for claim, answer in results
+    ]
+    moved = ATTEMPT.move_many(Attempt, [_attempt_move(*each, now) for each in judged], by=by)
+    if len(moved) < len(judged):
+        log.warning("payments.late_answers_discarded", count=len(judged) - len(moved))
+    valid = [each for each in judged if each[0].attempt_id in moved]
+    _move_payments(valid, payments, now, by=by)
+    _post_charges(valid)
+    _keep_accounts(valid)
+    look_again(queries.list_asked_again([c.attempt_id for c, _, v in valid if v.status in _ASKED]))
+    _open_tickets([each for each in valid if each[2].status is AttemptStatus.NEEDS_HUMAN], by=by)
+    _announce(valid, payments)
+
+
+@within_transaction
+def look_again(attempt_ids: Sequence[int]) -> None:
+    """The gateway has spoken about these: inquire now instead of at the planned time."""
+    if attempt_ids:
+        db.session.execute(
+            update(Attempt)
+            .where(Attempt.id.in_(attempt_ids))
+            .values(due_at=func.ops_now(), hinted_at=None)
+        )
+
+
+@within_transaction
+def hand_to_staff(rows: Sequence[Any], *, because: str, by: Actor) -> None:
+    """Attempts that no turn settles: a person decides, and nobody can overlook it."""
+    moves = [
+        RowMove(row.id, row.status, AttemptStatus.NEEDS_HUMAN, because, also={"leased_until": None})
+        for row in rows
+    ]
+    moved = ATTEMPT.move_many(Attempt, moves, by=by)
+    open_tickets(
+        [
+            NewTicket("payment", row.payment_id, row.customer_id, "uncertain_attempt", because)
+            for row in rows
+            if row.id in moved
+        ],
+        by=by,
+    )
+
+
+def account_context(idempotency_key: str) -> str:
+    return f"attempts.account|{idempotency_key}"
+
+
+def _attempt_move(claim: Claim, answer: Answer, verdict: Verdict, now: datetime) -> RowMove:
+    never_sent = verdict.took_no_turn and not claim.question.is_resend
+    is_waiting = verdict.status is AttemptStatus.WAITING
+    is_over = verdict.status in (AttemptStatus.SUCCEEDED, AttemptStatus.DECLINED)
+    turns = claim.question.turns - verdict.took_no_turn
+    also: dict[str, Any] = {
+        "due_at": now + verdict.wait,
+        "leased_until": None,
+        "hinted_at": None,
+        "turns": 0 if is_waiting else turns,
+        "first_sent_at": None if never_sent else claim.first_sent_at,
+        "gateway_key": answer.gateway_key or claim.gateway_key,
+        "approval_number": answer.approval_number,
+        "receipt_url": answer.receipt_url,
+        "trace_id": answer.trace_id,
+        "failure_class": answer.failure_class,
+        "failure_code": answer.code,
+        "ended_at": now if is_over else None,
+    }
+    return RowMove(
+        claim.attempt_id,
+        AttemptStatus.INFLIGHT,
+        verdict.status,
+        verdict.because,
+        fence=claim.fence,
+        also=also,
+        detail=as_log_fields(answer) | {"fence": claim.fence},
+    )
+
+
+def _move_payments(
+    judged: Sequence[_Judged], payments: dict[int, Any], now: datetime, *, by: Actor
+) -> None:
+    moves = []
+    for claim, answer, verdict in judged:
+        row = payments[claim.fact.payment_id]
+        target = _PAYMENT_AFTER.get(verdict.status)
+        if target is None or target == row.status:
+            continue
+        is_paid = target is PaymentStatus.PAID
+        also = {
+            "captured_minor": claim.fact.amount_minor if is_paid else row.captured_minor,
+            "approval_number": answer.approval_number,
+            "paid_at": now if is_paid else None,
+            "failure_class": answer.failure_class,
+            "failure_code": answer.code,
+        }
+        moves.append(RowMove(row.id, row.status, target, verdict.because, also=also))
+    PAYMENT.move_many(Payment, moves, by=by)
+
+
+def _post_charges(judged: Sequence[_Judged]) -> None:
+    post(
+        [
+            Transfer(
+                kind="charge",
+                debit_account=gateway_clearing(claim.gateway_name),
+                credit_account=SALES,
+                amount=claim.question.expected,
+                subject_type="attempt",
+                subject_id=claim.attempt_id,
+                payment_id=claim.fact.payment_id,
+            )
+            for claim, _, verdict in judged
+            if verdict.status is AttemptStatus.SUCCEEDED
+        ]
+    )
+
+
+def _keep_accounts(judged: Sequence[_Judged]) -> None:
+    """The account's number and secret are encrypted; its bank and last four may be shown."""
+    rows = [
+        {
+            "id": claim.attempt_id,
+            "account": {"bank": account.bank, "number": mask_account(account.number)},
+            "account_sealed": seal(
+                json.dumps({"number": account.number, "secret": account.secret}),
+                context=account_context(claim.request.idempotency_key),
+            ),
+            "deposit_due_at": account.due_at,
+        }
+        for claim, answer, _ in judged
+        if (account := answer.account) is not None
+    ]
+    if rows:
+        db.session.execute(update(Attempt), rows)
+
+
+def _open_tickets(judged: Sequence[_Judged], *, by: Actor) -> None:
+    open_tickets(
+        [
+            NewTicket(
+                "payment",
+                claim.fact.payment_id,
+                claim.fact.customer_id,
+                "uncertain_attempt",
+                verdict.because,
+            )
+            for claim, _, verdict in judged
+        ],
+        by=by,
+    )
+
+
+def _announce(judged: Sequence[_Judged], payments: dict[int, Any]) -> None:
+    facts: dict[AttemptStatus, list[PaymentFact]] = {}
+    for claim, answer, verdict in judged:
+        is_news = verdict.status is not AttemptStatus.WAITING or (
+            payments[claim.fact.payment_id].status == PaymentStatus.PENDING
+        )
+        if is_news:
+            facts.setdefault(verdict.status, []).append(
+                replace(
+                    claim.fact,
+                    failure_class=answer.failure_class,
+                    failure_code=answer.code,
+                    retry_mode=answer.retry_mode,
+                    account=answer.account,
+                )
+            )
+    if paid := facts.get(AttemptStatus.SUCCEEDED):
+        announce(PaymentsPaid(tuple(paid)))
+    if failed := facts.get(AttemptStatus.DECLINED):
+        announce(PaymentsFailed(tuple(failed)))
+    if awaited := facts.get(AttemptStatus.WAITING):
+        announce(DepositsAwaited(tuple(awaited)))

@@ -1,0 +1,199 @@
+"""What an attempt or a refund may ask next, and what an answer means. Values in, decision out."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from opsapp.gateways.base import Answer, FailureClass, Outcome
+from opsapp.kernel.money import Money
+from opsapp.payments.states import AttemptStatus as A
+from opsapp.payments.states import PaymentStatus as P
+from opsapp.payments.states import RefundStatus as R
+
+# Looks at an uncertain row, then a person. The first ones are quick: most lost answers were
+# given, so the first inquiry settles them.
+LOOKS = (
+    timedelta(seconds=2),
+    timedelta(seconds=5),
+    timedelta(seconds=15),
+    timedelta(minutes=1),
+    timedelta(minutes=5),
+    timedelta(minutes=15),
+    timedelta(hours=1),
+    timedelta(hours=4),
+    timedelta(days=1),
+    timedelta(days=1),
+    timedelta(days=1),
+)
+TURNS_MAX = len(LOOKS) + 1
+DEPOSIT_LOOK = timedelta(hours=6)  # at an open virtual account, in case its webhook was lost
+
+CUSTOMER_CLASSES = frozenset(
+    {
+        FailureClass.AUTHENTICATION,
+        FailureClass.EXPIRED,
+        FailureClass.FRAUD,
+        FailureClass.CUSTOMER_CANCELLED,
+    }
+)
+
+
+class Ask(StrEnum):
+    SEND = "send"
+    INQUIRE = "inquire"
+    STAFF = "staff"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the claim knew, so that the answer can be judged by it.
+
+    `is_resend`: an earlier request of the same row may have been executed.
+    `may_replay`: the gateway honours the row's key, and its window is open.
+    """
+
+    ask: Ask
+    previous: str
+    is_resend: bool
+    may_replay: bool
+    expected: Money
+    turns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`took_no_turn`: nothing reached the gateway, so the turn is given back."""
+
+    status: A
+    because: str
+    wait: timedelta = timedelta(0)
+    took_no_turn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RefundVerdict:
+    status: R
+    because: str
+    wait: timedelta = timedelta(0)
+    took_no_turn: bool = False
+
+
+def next_ask(
+    status: str, *, turns: int, first_sent_at: datetime | None, may_replay: bool
+) -> Ask:
+    """Only a ready row is sent. Whatever may be out already is inquired first."""
+    if turns >= TURNS_MAX and status != A.WAITING:
+        return Ask.STAFF
+    if status == A.READY and (first_sent_at is None or may_replay):
+        return Ask.SEND
+    return Ask.INQUIRE
+
+
+def may_replay(
+    first_sent_at: datetime | None, now: datetime, window: timedelta | None
+) -> bool:
+    """Whether the gateway still answers a repeated key with the first answer."""
+    return window is not None and (first_sent_at is None or now - first_sent_at < window)
+
+
+def judge(answer: Answer, question: Question) -> Verdict:
+    """The next state of an attempt. "Not found" alone is never a decline."""
+    wait = look_after(question.turns)
+    match answer.outcome:
+        case Outcome.APPROVED if answer.amount != question.expected:
+            return Verdict(A.NEEDS_HUMAN, f"approved {answer.amount}, not {question.expected}")
+        case Outcome.APPROVED if answer.refunded and answer.refunded.minor:
+            return Verdict(A.NEEDS_HUMAN, "approved, and already cancelled at the gateway")
+        case Outcome.APPROVED:
+            return Verdict(A.SUCCEEDED, answer.because)
+        case Outcome.PENDING:
+            return Verdict(A.WAITING, answer.because, DEPOSIT_LOOK)
+        case Outcome.DECLINED | Outcome.MISCONFIGURED if _is_about_this_request(answer, question):
+            return Verdict(A.DECLINED, f"{answer.because} ({answer.code})")
+        case _ if question.previous == A.WAITING:
+            return Verdict(A.WAITING, answer.because, wait)
+        case Outcome.NOT_SENT if question.ask is Ask.SEND and not question.is_resend:
+            return Verdict(A.READY, answer.because, wait, took_no_turn=True)
+        case Outcome.NOT_SENT:
+            return Verdict(A.UNKNOWN, answer.because, wait, took_no_turn=True)
+        case Outcome.NOT_FOUND if question.ask is Ask.INQUIRE:
+            return _judge_not_found(question, wait)
+        case Outcome.CONFLICT if question.ask is Ask.SEND:
+            return Verdict(A.UNKNOWN, f"{answer.because} ({answer.code}): inquired at once")
+        case _:
+            return Verdict(A.UNKNOWN, answer.because or "no certain answer", wait)
+
+
+def judge_refund(answer: Answer, question: Question, *, refunded_before: Money) -> RefundVerdict:
+    """The next state of a refund; `refunded_before` is what we know to have been given back."""
+    wait = look_after(question.turns)
+    if question.ask is Ask.INQUIRE:
+        return _judge_refund_inquiry(answer, question, refunded_before, wait)
+    match answer.outcome:
+        case Outcome.APPROVED if answer.amount != question.expected:
+            return RefundVerdict(
+                R.NEEDS_HUMAN, f"refunded {answer.amount}, not {question.expected}"
+            )
+        case Outcome.APPROVED:
+            return RefundVerdict(R.SUCCEEDED, answer.because)
+        case Outcome.DECLINED | Outcome.MISCONFIGURED if not question.is_resend:
+            return RefundVerdict(R.REFUSED, f"{answer.because} ({answer.code})")
+        case Outcome.NOT_SENT if not question.is_resend:
+            return RefundVerdict(R.REQUESTED, answer.because, wait, took_no_turn=True)
+        case Outcome.NOT_SENT:
+            return RefundVerdict(R.UNKNOWN, answer.because, wait, took_no_turn=True)
+        case Outcome.CONFLICT:
+            return RefundVerdict(R.UNKNOWN, f"{answer.because} ({answer.code}): inquired at once")
+        case _:
+            return RefundVerdict(R.UNKNOWN, answer.because or "no certain answer", wait)
+
+
+def next_refund_ask(*, turns: int, failure_code: str | None, may_replay: bool) -> Ask:
+    """A refund is sent again under its own key; after a contradiction the gateway is asked."""
+    if turns >= TURNS_MAX:
+        return Ask.STAFF
+    return Ask.INQUIRE if failure_code is not None or not may_replay else Ask.SEND
+
+
+def look_after(turns: int) -> timedelta:
+    """How long to wait after the given number of turns (1 = the first has just been taken)."""
+    return LOOKS[min(max(turns, 1), len(LOOKS)) - 1]
+
+
+def status_after_refund(*, captured_minor: int, refunded_minor: int) -> P:
+    """Fully refunded is a balance of 0, not a number of refunds."""
+    return P.REFUNDED if refunded_minor == captured_minor else P.PARTLY_REFUNDED
+
+
+def _is_about_this_request(answer: Answer, question: Question) -> bool:
+    """A refusal ends the attempt only if it speaks about the request that may be out.
+
+    An inquiry does. The first request does. A repeated one does only as a stored answer of the
+    same key: a customer's decline, while the window is open. A repeated request that meets a
+    wrong API key says nothing about the first one, which may have charged.
+    """
+    if question.ask is Ask.INQUIRE:
+        return answer.outcome is Outcome.DECLINED
+    if not question.is_resend:
+        return True
+    return question.may_replay and answer.failure_class in CUSTOMER_CLASSES
+
+
+def _judge_not_found(question: Question, wait: timedelta) -> Verdict:
+    if question.may_replay:
+        return Verdict(A.READY, "not found: the same key may be sent again")
+    if question.turns + 1 >= TURNS_MAX:
+        return Verdict(A.NEEDS_HUMAN, "not found, and its key is no longer honoured")
+    return Verdict(A.UNKNOWN, "not found yet", wait)
+
+
+def _judge_refund_inquiry(
+    answer: Answer, question: Question, refunded_before: Money, wait: timedelta
+) -> RefundVerdict:
+    if answer.outcome is not Outcome.APPROVED or answer.refunded is None:
+        return RefundVerdict(R.UNKNOWN, answer.because or "no certain answer", wait)
+    if answer.refunded == refunded_before + question.expected:
+        return RefundVerdict(R.SUCCEEDED, "found given back at the gateway")
+    if answer.refunded == refunded_before:
+        return RefundVerdict(R.REFUSED, "the gateway refused; no money moved")
+    return RefundVerdict(R.NEEDS_HUMAN, f"the gateway has given back {answer.refunded}")

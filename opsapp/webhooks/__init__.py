@@ -1,0 +1,9 @@
+"""DOOR for gateways: verify what can be verified, store it raw, answer at once."""
+
+from flask import Flask
+
+from opsapp.webhooks import toss
+
+
+def install(app: Flask) -> None:
+    app.register_blueprint(toss.routes, url_prefix="/webhooks")

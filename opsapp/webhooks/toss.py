@@ -1,0 +1,56 @@
+"""Toss Payments signs no payment webhook: whatever comes is stored and asked about."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+from flask import Blueprint, request
+
+from opsapp.kernel.db import transaction
+from opsapp.payments import receiving
+
+routes = Blueprint("webhooks_toss", __name__)
+
+BODY_BYTES_MAX = 64 * 1024
+DELIVERY_ID_LENGTH_MAX = 100
+
+
+@routes.post("/toss")
+def receive() -> tuple[dict[str, str], int]:
+    """200 for everything readable, also for repeats: anything else makes the vendor try again."""
+    if (request.content_length or 0) > BODY_BYTES_MAX:
+        return {"code": "too_large"}, HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    raw = request.get_data(cache=False, as_text=True)
+    delivery_id = request.headers.get("tosspayments-webhook-transmission-id", "")
+    body = _parsed(raw)
+    if body is None or not 0 < len(delivery_id) <= DELIVERY_ID_LENGTH_MAX:
+        return {"code": "unreadable"}, HTTPStatus.BAD_REQUEST
+    with transaction():
+        is_new = receiving.receive(_message(body, raw, delivery_id))
+    return {"code": "stored" if is_new else "repeat"}, HTTPStatus.OK
+
+
+def _message(body: dict[str, Any], raw: str, delivery_id: str) -> receiving.Message:
+    """Two shapes: {eventType, data: Payment}, and the deposit callback without either."""
+    data = body.get("data")
+    about = data if isinstance(data, dict) else body
+    return receiving.Message(
+        gateway_name="toss",
+        delivery_id=delivery_id,
+        event_type=_text(body.get("eventType")) or "DEPOSIT_CALLBACK",
+        body=raw,
+        gateway_order_id=_text(about.get("orderId")),
+        gateway_key=_text(about.get("paymentKey")),
+    )
+
+
+def _text(value: object) -> str | None:
+    return value[:200] if isinstance(value, str) and value else None
+
+
+def _parsed(raw: str) -> dict[str, Any] | None:
+    try:
+        body = json.loads(raw)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) else None

@@ -1,0 +1,14 @@
+"""Waiting for something outside this process to become true, with a limit instead of a sleep."""
+
+import time
+from collections.abc import Callable
+
+LIMIT_S = 20.0
+
+
+def until(is_true: Callable[[], object], *, limit_s: float = LIMIT_S) -> None:
+    """Raises AssertionError after `limit_s`."""
+    give_up_at = time.monotonic() + limit_s
+    while not is_true():
+        assert time.monotonic() < give_up_at, f"not true within {limit_s} s"
+        time.sleep(0.02)
