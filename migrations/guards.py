@@ -40,7 +40,7 @@ def create_role() -> None:
 
 
 def append_only(table: str) -> None:
-    """Refuse UPDATE, DELETE and TRUNCATE, by trigger to everybody and by right to the application."""
+    """Refuse UPDATE, DELETE and TRUNCATE: by trigger to everybody, by right to the application."""
     op.execute(
         f"CREATE TRIGGER {table}_append_only BEFORE UPDATE OR DELETE ON {table} "
         "FOR EACH ROW EXECUTE FUNCTION refuse_change()"

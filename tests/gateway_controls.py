@@ -25,6 +25,9 @@ class GatewayControls:
     def deposit(self, **what: Any) -> None:
         self._call("POST", "/_sandbox/deposits", what)
 
+    def clock(self, offset_s: float) -> None:
+        self._call("PUT", "/_sandbox/clock", {"offset_s": offset_s})
+
     def card(self, billing_key: str, state: str) -> None:
         self._call("POST", f"/_sandbox/cards/{billing_key}", {"state": state})
 

@@ -164,9 +164,7 @@ class Gateway(ABC):
         require_no_transaction()
         return await self._issue_billing_key(request)
 
-    async def list_transactions(
-        self, since: datetime, until: datetime
-    ) -> list[GatewayTransaction]:
+    async def list_transactions(self, since: datetime, until: datetime) -> list[GatewayTransaction]:
         """The gateway's own books. Raises GatewayAway when they cannot be read whole."""
         require_no_transaction()
         return await self._list_transactions(since, until)

@@ -157,7 +157,13 @@ class TossGateway(Gateway):
         return toss_objects.understand_payment(reply[1], trace_id=reply[2])
 
     async def _ask(
-        self, method: str, path: str, *, body: bytes | None = None, key: str = "", timeout_s: float = 0
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        key: str = "",
+        timeout_s: float = 0,
     ) -> _Reply | Answer:
         """One request. A reply is a success to be understood; everything else is an Answer."""
         try:

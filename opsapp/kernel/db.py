@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache, wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from flask import has_app_context
 from flask_sqlalchemy import SQLAlchemy
@@ -18,6 +18,7 @@ from sqlalchemy import (
     Interval,
     MetaData,
     Select,
+    Table,
     Text,
     bindparam,
     column,
@@ -182,11 +183,16 @@ def bulk_insert(
     return list(result.all()) if returning else []
 
 
+def table_of(model: type[Base]) -> Table:
+    """The table behind a model, which the typing of the ORM calls a mere FROM clause."""
+    return cast(Table, model.__table__)
+
+
 @lru_cache(maxsize=256)
 def _bulk_insert(
     model: type[Base], names: tuple[str, ...], returning: tuple[str, ...], or_nothing: bool
 ) -> Insert:
-    table = model.__table__
+    table = table_of(model)
     source = rows_as_table("source", [table.c[name] for name in names])
     build = postgresql_insert(table) if or_nothing else insert(table)
     statement: Any = build.from_select(

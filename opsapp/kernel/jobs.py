@@ -5,7 +5,8 @@ to do stands in claimable rows (kernel.turns), and the relay gives the hint agai
 also the job history that the console shows; no money decision reads it.
 """
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import Base, after_commit, db, owns_transactions, transaction
+from opsapp.kernel.errors import OpsError
 from opsapp.kernel.log import AuditEntry, Entry, record
 
 log = structlog.get_logger(__name__)
@@ -35,6 +37,13 @@ _FORGED = "job"
 _REDIS_TIMEOUT_S = 2
 
 _redis: Redis | None = None
+
+
+class RedisAway(OpsError):
+    code = "redis_away"
+    http_status = 503
+    message = "Redis does not answer ({reason})."
+    remedy = "Check REDIS_URL and that the server runs."
 
 
 class OutboxJob(Base):
@@ -93,7 +102,7 @@ def queue_named(name: str) -> Queue:
 
 def count_waiting(queue: str) -> int:
     """Jobs waiting in Redis, read without RQ's clean-up side effects. Raises RedisError."""
-    length: int = _connection().llen(f"rq:queue:{queue}")  # type: ignore[assignment]
+    length: int = _connection().llen(f"rq:queue:{queue}")
     return length
 
 
@@ -110,6 +119,27 @@ def redis_answers() -> bool:
         return bool(_connection().ping())
     except RedisError:
         return False
+
+
+def read_everything() -> Iterator[tuple[str, str]]:
+    """Every key of Redis and what stands under it as text, for a look at what leaked there.
+
+    Raises RedisAway.
+    """
+    readers: dict[Any, Callable[[Redis, bytes], Any]] = {
+        b"string": lambda redis, key: [redis.get(key)],
+        b"list": lambda redis, key: redis.lrange(key, 0, -1),
+        b"set": lambda redis, key: redis.smembers(key),
+        b"zset": lambda redis, key: redis.zrange(key, 0, -1),
+        b"hash": lambda redis, key: redis.hvals(key),
+    }
+    redis = _connection()
+    try:
+        for key in redis.scan_iter(count=1000):
+            for value in readers.get(redis.type(key), lambda *_: [])(redis, key):
+                yield key.decode(errors="replace"), _as_text(value)
+    except RedisError as error:
+        raise RedisAway(reason=type(error).__name__) from error
 
 
 def redis_was_emptied() -> bool:
@@ -191,6 +221,14 @@ def count_forged() -> int:
         AuditEntry.subject_type == _FORGED, AuditEntry.subject_id == 0
     )
     return db.session.scalars(forged).one()
+
+
+def _as_text(value: bytes | None) -> str:
+    """RQ compresses what it keeps of a job."""
+    try:
+        return zlib.decompress(value or b"").decode(errors="replace")
+    except zlib.error:
+        return (value or b"").decode(errors="replace")
 
 
 def _history(outbox_id: int) -> Any:

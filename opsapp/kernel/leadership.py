@@ -27,6 +27,7 @@ ENGINE_OPTIONS: Mapping[str, Any] = {
     "pool_pre_ping": False,
     "pool_recycle": -1,
     "pool_timeout": 1,
+    "hide_parameters": True,
 }
 CONNECT_ARGS: Mapping[str, Any] = {
     "connect_timeout": 2,

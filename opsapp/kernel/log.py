@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Dialect, Index, Text, cast, func, select, text
+from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
@@ -46,6 +47,10 @@ class Xid8(UserDefinedType[int]):
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], Any]:
         return lambda value: None if value is None else int(value)
+
+
+# So that a table read back from the database compares equal to its model.
+ischema_names["xid8"] = Xid8
 
 
 def horizon() -> ColumnElement[int]:

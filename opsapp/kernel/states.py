@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import CheckConstraint, Column, Text, Update, update
 
 from opsapp.kernel.actors import Actor
-from opsapp.kernel.db import Base, as_arrays, db, require_transaction, rows_as_table
+from opsapp.kernel.db import Base, as_arrays, db, require_transaction, rows_as_table, table_of
 from opsapp.kernel.log import Entry, record, record_many
 
 # A parameter of an UPDATE must not be called like a column of its table.
@@ -160,7 +160,7 @@ MACHINES: dict[str, StateMachine] = {}
 
 @lru_cache(maxsize=128)
 def _move_many(model: type[Base], also: tuple[str, ...], fenced: bool) -> Update:
-    table = model.__table__
+    table = table_of(model)
     columns: list[Column[Any]] = [
         Column("id", table.c.id.type),
         Column("source", Text()),

@@ -136,9 +136,10 @@ def count_due(work: Work, *, within: timedelta = timedelta(0)) -> int:
 
 def oldest_due_at(work: Work) -> datetime | None:
     row = work.model
-    return db.session.scalars(
+    oldest: datetime | None = db.session.scalars(
         select(func.min(row.due_at)).where(_is_open(work), is_claimable(row))
     ).one()
+    return oldest
 
 
 def take_turns(ids: Sequence[int], steps: Steps[C, A], *, abreast: int, budget_s: float) -> None:
@@ -179,7 +180,7 @@ async def _walk(
                 desk.send(claims)
             if desk.running:
                 answers = await desk.gather()
-                _together(lambda part: [steps.record(part)], answers)
+                _together(_giving_nothing(steps.record), answers)
 
 
 class _Desk(Generic[C, A]):
@@ -219,13 +220,21 @@ class _Desk(Generic[C, A]):
         self._news.set()
 
 
+def _giving_nothing(record: Callable[[Sequence[T]], None]) -> Callable[[Sequence[T]], list[None]]:
+    def recorded(part: Sequence[T]) -> list[None]:
+        record(part)
+        return []
+
+    return recorded
+
+
 def _together(write: Callable[[Sequence[T]], list[R]], batch: Sequence[T]) -> list[R]:
     """One transaction for the batch; if a member is poisonous, let it not spoil its neighbours."""
     if not batch:
         return []
     try:
         with transaction():
-            return [result for result in write(batch)]
+            return list(write(batch))
     except (OperationalError, InterfaceError):
         # The database is away: nobody's fault in this batch. Unclaimed rows stay due, claimed
         # ones keep their lease, and both come round again.

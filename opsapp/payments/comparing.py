@@ -7,10 +7,11 @@ from datetime import timedelta
 from functools import partial
 
 from opsapp.gateways import registry
-from opsapp.gateways.base import GatewayTransaction
+from opsapp.gateways.base import GatewayAway, GatewayTransaction
 from opsapp.kernel.db import owns_transactions, transaction
 from opsapp.kernel.turns import ask
 from opsapp.payments import queries
+from opsapp.payments.errors import BooksUnread
 from opsapp.payments.queries import OwnBooks
 from opsapp.settings import current
 
@@ -37,7 +38,7 @@ class _Seen:
 
 @owns_transactions
 def compare_with_gateway() -> GatewayDifferences:
-    """Every approval and cancel of the time we have been sending. Raises GatewayAway.
+    """Every approval and cancel of the time we have been sending. Raises BooksUnread.
 
     Attempts that are still open are left out: they are known to be uncertain.
     """
@@ -48,9 +49,12 @@ def compare_with_gateway() -> GatewayDifferences:
         if span is None:
             continue
         since, until = span[0] - _CLOCK_DRIFT, span[1] + _CLOCK_DRIFT
-        transactions = ask(
-            partial(gateway.list_transactions, since, until), connected=gateway.connected
-        )
+        try:
+            transactions = ask(
+                partial(gateway.list_transactions, since, until), connected=gateway.connected
+            )
+        except GatewayAway as error:
+            raise BooksUnread(gateway=gateway.name, reason=error) from error
         theirs = _by_order(transactions)
         with transaction():
             ours = queries.read_own_books(gateway.name)

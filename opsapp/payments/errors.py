@@ -36,3 +36,10 @@ class MethodNotUsable(OpsError):
     code = "method_not_usable"
     message = "This payment method cannot be charged: it is {status}."
     remedy = "Ask the customer to register another one."
+
+
+class BooksUnread(OpsError):
+    code = "gateway_books_unread"
+    http_status = 503
+    message = "The books of {gateway} could not be read ({reason}): nothing is known about them."
+    remedy = "Try again when the gateway answers."

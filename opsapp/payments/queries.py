@@ -145,9 +145,7 @@ def lock_attempt_status(attempt_id: int) -> str:
 
 
 def count_attempts(payment_id: int) -> int:
-    return db.session.scalars(
-        select(func.count()).where(Attempt.payment_id == payment_id)
-    ).one()
+    return db.session.scalars(select(func.count()).where(Attempt.payment_id == payment_id)).one()
 
 
 def find_refund_by_request(request_id: str) -> Refund | None:

@@ -10,7 +10,6 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-
 from sqlalchemy import func, update
 
 from opsapp.gateways.base import Answer, ChargeRequest, as_log_fields
@@ -64,9 +63,7 @@ def record_answers(results: Sequence[tuple[Claim, Answer]], *, by: Actor) -> Non
     """Write a batch of answers down. Payments are locked before attempts (house order)."""
     payments = queries.lock_payment_states([claim.fact.payment_id for claim, _ in results])
     now = clock.now()
-    judged = [
-        (claim, answer, rules.judge(answer, claim.question)) for claim, answer in results
-    ]
+    judged = [(claim, answer, rules.judge(answer, claim.question)) for claim, answer in results]
     moved = ATTEMPT.move_many(Attempt, [_attempt_move(*each, now) for each in judged], by=by)
     if len(moved) < len(judged):
         log.warning("payments.late_answers_discarded", count=len(judged) - len(moved))

@@ -207,8 +207,6 @@ def _requested(order: PaymentOrder, made: dict[tuple[Any, ...], int]) -> log.Ent
 
 def _hurry(attempt_ids: list[int]) -> None:
     db.session.execute(
-        update(Attempt)
-        .where(Attempt.id.in_(attempt_ids))
-        .values(hinted_at=func.clock_timestamp())
+        update(Attempt).where(Attempt.id.in_(attempt_ids)).values(hinted_at=func.clock_timestamp())
     )
     jobs.EXECUTE_ATTEMPTS.enqueue(attempt_ids=attempt_ids)

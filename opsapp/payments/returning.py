@@ -125,7 +125,7 @@ def _give_back(judged: Sequence[_Judged], payments: dict[int, Payment], by: Acto
         also = {"refunded_minor": refunded, "refund_pending_minor": 0}
         moves.append(RowMove(payment.id, payment.status, target, verdict.because, also=also))
     PAYMENT.move_many(Payment, moves, by=by)
-    post([_transfer("refund", claim, gateway_clearing(claim.gateway_name)) for claim, _, _ in judged])
+    post([_transfer("refund", c, gateway_clearing(c.gateway_name)) for c, _, _ in judged])
     if judged:
         announce(RefundsMade(tuple(_fact(claim) for claim, _, _ in judged)))
 

@@ -6,9 +6,7 @@ from enum import StrEnum
 
 from opsapp.gateways.base import Answer, FailureClass, Outcome
 from opsapp.kernel.money import Money
-from opsapp.payments.states import AttemptStatus as A
-from opsapp.payments.states import PaymentStatus as P
-from opsapp.payments.states import RefundStatus as R
+from opsapp.payments.states import AttemptStatus as A, PaymentStatus as P, RefundStatus as R
 
 # Looks at an uncertain row, then a person. The first ones are quick: most lost answers were
 # given, so the first inquiry settles them.
@@ -78,9 +76,7 @@ class RefundVerdict:
     took_no_turn: bool = False
 
 
-def next_ask(
-    status: str, *, turns: int, first_sent_at: datetime | None, may_replay: bool
-) -> Ask:
+def next_ask(status: str, *, turns: int, first_sent_at: datetime | None, may_replay: bool) -> Ask:
     """Only a ready row is sent. Whatever may be out already is inquired first."""
     if turns >= TURNS_MAX and status != A.WAITING:
         return Ask.STAFF
@@ -89,9 +85,7 @@ def next_ask(
     return Ask.INQUIRE
 
 
-def may_replay(
-    first_sent_at: datetime | None, now: datetime, window: timedelta | None
-) -> bool:
+def may_replay(first_sent_at: datetime | None, now: datetime, window: timedelta | None) -> bool:
     """Whether the gateway still answers a repeated key with the first answer."""
     return window is not None and (first_sent_at is None or now - first_sent_at < window)
 

@@ -64,7 +64,7 @@ def test_an_uncertain_charge_is_inquired_and_ends_as_exactly_one_capture(app, ga
     [at_gateway] = gateway.payments(*make.order_ids([payment_id]))
     assert at_gateway["totalAmount"] == 9900
     differences = compare_with_gateway()
-    assert (differences.missing_here, differences.missing_there, differences.doubled) == ([], [], [])
+    assert differences.missing_here + differences.missing_there + differences.doubled == []
 
 
 def test_an_answer_lost_after_the_effect_is_never_charged_again(app, gateway):
@@ -218,7 +218,7 @@ def test_a_retry_is_a_new_attempt_with_a_new_order_id_and_key(app, gateway):
 
 
 def test_the_database_refuses_a_second_open_attempt(app, gateway, owner):
-    [payment_id] = make.make_payments()
+    make.make_payments()
     with pytest.raises(psycopg.errors.UniqueViolation, match="one_live_attempt"):
         owner.execute(
             "INSERT INTO attempts (payment_id, number, payment_method_id, gateway_order_id, "
