@@ -1,15 +1,13 @@
 """What one billing charge costs the sandbox gateway in CPU, at 100 ms latency.
 
-`python -m bench.sandbox_cost [--charges 10000] [--abreast 512] [--json FILE]`
+`python -m bench sandbox_cost`
 
 The sandbox runs as a process of its own; the load comes from this process over keep-alive
 connections. Its CPU is user + system time of all its threads, fsync included.
 """
 
-import argparse
 import asyncio
 import base64
-import json
 import os
 import subprocess
 import sys
@@ -26,7 +24,7 @@ _AUTHORIZATION = {"Authorization": "Basic " + base64.b64encode(b"test_sk_bench:"
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
-def measure(*, charges: int, abreast: int) -> dict[str, Any]:
+def run(*, charges: int = 10_000, abreast: int = 512) -> dict[str, Any]:
     """Run the load once; the result has the fields every bench writes."""
     with tempfile.TemporaryDirectory() as directory:
         command = [sys.executable, "-m", "sandbox", "--port", "0", "--data", directory]
@@ -88,20 +86,3 @@ def _cpu_s(pid: int) -> float:
     """User and system time of a process and all its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS_PER_S
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.sandbox_cost", description=__doc__)
-    parser.add_argument("--charges", type=int, default=10_000)
-    parser.add_argument("--abreast", type=int, default=512)
-    parser.add_argument("--json", type=Path, help="also write the result here")
-    options = parser.parse_args()
-    result = measure(charges=options.charges, abreast=options.abreast)
-    print(f"{result['work']}: {result['figure']} {result['unit']}")
-    print(f"sandbox CPU per charge: {result['cpu_ms_per_unit']['sandbox']} ms")
-    if options.json is not None:
-        options.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,1 @@
+"""Benchmarks, the fault campaign and the pictures: measured on a running system."""

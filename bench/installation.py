@@ -1,0 +1,135 @@
+"""A whole installation of its own for one benchmark: `opsapp up` in a temporary folder."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from opsapp.kernel.embedded import free_port
+
+START_LIMIT_S = 90
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    folder: Path
+    ready: dict[str, Any]
+
+    def opsapp(self, *words: str, limit_s: float = 600) -> str:
+        command = [sys.executable, "-m", "opsapp.cli", *words]
+        environment = os.environ | {"OPSAPP_DATA_DIR": str(self.folder / "data")}
+        return subprocess.run(
+            command, env=environment, check=True, capture_output=True, text=True, timeout=limit_s
+        ).stdout
+
+    def faults(self, **profile: Any) -> None:
+        request = urllib.request.Request(
+            f"{self.ready['sandbox_url']}/_sandbox/faults",
+            data=json.dumps(profile).encode(),
+            method="PUT",
+            headers={"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request, timeout=5).close()
+
+    def query(self, sql: Any) -> list[Any]:
+        with psycopg.connect(self.ready["database_url"], autocommit=True) as connection:
+            return connection.execute(sql).fetchall()
+
+    def cpu_s(self) -> dict[str, float]:
+        """CPU spent so far by each process group of the ready file, children included."""
+        found: dict[str, float] = {}
+        for name, pids in self.ready["pids"].items():
+            roots = pids if isinstance(pids, list) else [pids]
+            found[name] = sum(_tree_cpu_s(pid) for pid in roots)
+        return found
+
+
+@contextmanager
+def installed(*, workers: int = 2, **settings: str) -> Iterator[Installation]:
+    """Started without demo data on a free port; everything is stopped and deleted afterwards."""
+    with tempfile.TemporaryDirectory(prefix="opsapp-bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        ready_file = folder / "ready.json"
+        up = [sys.executable, "-m", "opsapp.cli", "up", "--no-demo"]
+        up += ["--port", str(free_port())]
+        up += ["--data-dir", str(folder / "data"), "--workers", str(workers)]
+        environment = os.environ | settings
+        process = subprocess.Popen(
+            [*up, "--ready-file", str(ready_file)], env=environment, stdout=subprocess.DEVNULL
+        )
+        try:
+            give_up_at = time.monotonic() + START_LIMIT_S
+            while not ready_file.exists():
+                if process.poll() is not None or time.monotonic() > give_up_at:
+                    raise RuntimeError("the installation did not start")
+                time.sleep(0.1)
+            yield Installation(folder, json.loads(ready_file.read_text()))
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def write_contracts(file: Path, count: int, *, anchor_day: int, started_on: str) -> None:
+    """Card subscriptions that all fall due on the same day of the month."""
+    rows = [_contract(number, anchor_day, started_on) for number in range(count)]
+    with file.open("w", newline="") as target:
+        writer = csv.DictWriter(target, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _contract(number: int, anchor_day: int, started_on: str) -> dict[str, Any]:
+    """The columns of `opsapp import subscriptions`."""
+    ref = f"B{number:06d}"
+    return {
+        "customer_ref": ref,
+        "email": f"{ref.lower()}@example.com",
+        "phone": "010-0000-1234",
+        "locale": "ko",
+        "plan_code": f"plan-{number % 20}",
+        "plan_name": "구독",
+        "interval": "month",
+        "interval_count": 1,
+        "amount": 9900 + number % 20,
+        "currency": "KRW",
+        "method": "card",
+        "method_expires": "2031-12",
+        "anchor_day": anchor_day,
+        "started_on": started_on,
+        "contract": "month_to_month",
+        "terms_version": "2020-10",
+        "consented_on": started_on,
+        "status": "active",
+        "cancelled_on": "",
+    }
+
+
+def _tree_cpu_s(pid: int) -> float:
+    """A process, what it has reaped, and its living descendants."""
+    total = _own_cpu_s(pid)
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        return total
+    return total + sum(_tree_cpu_s(int(child)) for child in children)
+
+
+def _own_cpu_s(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(int(fields[place]) for place in (11, 12, 13, 14)) / _TICKS_PER_S
