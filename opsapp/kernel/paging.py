@@ -37,7 +37,7 @@ class Page(Generic[T]):
 
 
 def page_of(
-    statement: Select[Any],
+    statement: Select[*tuple[Any, ...]],
     *,
     keys: Sequence[Any],
     cursor: str | None,

@@ -9,11 +9,8 @@ from typing import Any, Protocol
 from sqlalchemy import CheckConstraint, Column, Text, Update, update
 
 from opsapp.kernel.actors import Actor
-from opsapp.kernel.db import Base, as_arrays, db, require_transaction, rows_as_table, table_of
+from opsapp.kernel.db import Base, as_rows, db, require_transaction, rows_as_table, table_of
 from opsapp.kernel.log import Entry, record, record_many
-
-# A parameter of an UPDATE must not be called like a column of its table.
-_OF = "_of"
 
 
 class IllegalMove(Exception):
@@ -98,10 +95,8 @@ class StateMachine:
             | {f"new_{name}": (m.also or {})[name] for name in also}
             for m in moves
         ]
-        names = ["id", "source", "target", *(["fence"] if fenced else [])]
-        columns = as_arrays(rows, names + [f"new_{name}" for name in also])
-        arrays = {f"{name}{_OF}": values for name, values in columns.items()}
-        moved = frozenset(db.session.scalars(_move_many(model, also, fenced), arrays))
+        statement = _move_many(model, also, fenced)
+        moved = frozenset(db.session.scalars(statement, as_rows(rows)))
         record_many(
             [
                 self._entry(m.id, m.source, m.target, m.because, m.detail)
@@ -169,7 +164,7 @@ def _move_many(model: type[Base], also: tuple[str, ...], fenced: bool) -> Update
     if fenced:
         columns.append(Column("fence", table.c.fence.type))
     columns += [Column(f"new_{name}", table.c[name].type) for name in also]
-    rows = rows_as_table("moves", columns, _OF)
+    rows = rows_as_table("moves", columns)
     statement = (
         update(table)
         .where(table.c.id == rows.c.id, table.c.status == rows.c.source)

@@ -16,7 +16,7 @@ from opsapp.gateways.base import Answer, ChargeRequest, as_log_fields
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.crypto import seal
-from opsapp.kernel.db import db, within_transaction
+from opsapp.kernel.db import bulk_update, db, within_transaction
 from opsapp.kernel.events import announce
 from opsapp.kernel.masking import mask_account
 from opsapp.kernel.states import RowMove
@@ -193,8 +193,7 @@ def _keep_accounts(judged: Sequence[_Judged]) -> None:
         for claim, answer, _ in judged
         if (account := answer.account) is not None
     ]
-    if rows:
-        db.session.execute(update(Attempt), rows)
+    bulk_update(Attempt, rows)
 
 
 def _open_tickets(judged: Sequence[_Judged], *, by: Actor) -> None:
