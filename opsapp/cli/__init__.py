@@ -11,6 +11,7 @@ from opsapp.cli import environment
 # do not load what the others need.
 COMMANDS = {
     "audit": "opsapp.cli.audit:audit",
+    "check": "opsapp.cli.checking:check",
     "clock": "opsapp.cli.clock:clock",
     "doctor": "opsapp.cli.doctor:doctor",
     "idle": "opsapp.cli.idling:idle",

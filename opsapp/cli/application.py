@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from opsapp import create_app
+from opsapp.kernel.db import db
 from opsapp.kernel.errors import OpsError
 
 # What a database says whose schema is older than the program.
@@ -36,7 +37,11 @@ def running() -> Iterator[Flask]:
     except ValidationError as error:
         raise CannotRun(_wrong_settings(error)) from error
     with app.app_context(), refusals_told():
-        yield app
+        try:
+            yield app
+        finally:
+            db.session.remove()
+            db.engine.dispose()
 
 
 @contextmanager

@@ -42,11 +42,5 @@ def _sentences(report: Report) -> str:
     if report.finding is None:
         return seen if report.anchor_count else f"{seen} Without anchors a rewritten log can pass."
     found = report.finding
-    places = [
-        f"{noun} {number}"
-        for noun, number in (("seal", found.seal_id), ("entry", found.entry_id))
-        if number is not None
-    ]
-    where = " ".join(places) or "anchors"
     before = f"Up to there {report.entry_count:,} entries in {report.seal_count:,} seals agree."
-    return f"BROKEN: {where}: {found.breach}: {found.because}. {before}"
+    return f"BROKEN: {found.place}: {found.breach}: {found.because}. {before}"

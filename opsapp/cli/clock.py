@@ -11,7 +11,7 @@ from opsapp.kernel.clock import SEOUL, advance, now, seoul_midnight, set_to
 from opsapp.kernel.db import transaction
 from opsapp.kernel.log import Entry, record
 
-STEP = re.compile(r"(\d{1,6})([wdhm])", re.ASCII)
+STEP = re.compile(r"(\d{1,5})([wdhm])", re.ASCII)
 UNITS = {"w": "weeks", "d": "days", "h": "hours", "m": "minutes"}
 EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 

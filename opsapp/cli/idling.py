@@ -37,4 +37,5 @@ def idle(ctx: click.Context, timeout_s: float) -> None:
 
 def _list_left() -> dict[str, int]:
     with transaction():
-        return queries.list_left()
+        left = queries.list_left()
+        return left | ({"demo_running": 1} if queries.is_demo_running() else {})

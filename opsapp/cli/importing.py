@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, TextIO, TypeVar
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from opsapp.cli.application import running
 from opsapp.customers import issuing
@@ -164,9 +164,7 @@ class _Run:
         try:
             with transaction():
                 done = importing.import_contracts([contract for _, contract in batch], by=BY)
-        except (OpsError, DBAPIError) as fault:
-            if isinstance(fault, OperationalError):  # the database is away: no line's fault
-                raise
+        except (OpsError, DataError, IntegrityError) as fault:
             if len(batch) > 1:
                 for one in batch:
                     self._import_batch([one])
@@ -182,7 +180,7 @@ class _Run:
         for position, refusal in done.refused:
             self._reject(numbers[position], refusal)
 
-    def _reject_fault(self, number: int, fault: OpsError | DBAPIError) -> None:
+    def _reject_fault(self, number: int, fault: OpsError | DataError | IntegrityError) -> None:
         if isinstance(fault, OpsError):
             self._reject(number, fault)
         else:

@@ -37,6 +37,14 @@ ACCOUNT_COLUMNS = {
 }
 WEB_PROCESSES = 2
 WEB_THREADS = 4
+# The sandbox answers within a second, so a dead worker's lease may end soon, and it tolerates
+# more calls in flight than a vendor's test environment.
+SANDBOX_LIMITS = {
+    "OPSAPP_TOSS_TIMEOUT_S": "8",
+    "OPSAPP_TOSS_INQUIRY_TIMEOUT_S": "8",
+    "OPSAPP_LEASE_MARGIN_S": "2",
+    "OPSAPP_TOSS_ABREAST_MAX": "512",
+}
 # A worker asked to stop finishes the job in hand; one call to a gateway is the longest part of it.
 WORKER_STOP_WITHIN_S = 20.0
 
@@ -206,6 +214,7 @@ def _shared_environment(wishes: Wishes, addresses: Addresses) -> dict[str, str]:
     }
     if addresses.sandbox_url is not None:
         chosen["OPSAPP_TOSS_URL"] = addresses.sandbox_url
+        chosen |= SANDBOX_LIMITS
     return {name: os.environ.get(name, value) for name, value in chosen.items()} | {
         "OPSAPP_DATA_DIR": str(wishes.data_dir),
         "TZ": "UTC",

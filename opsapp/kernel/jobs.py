@@ -126,7 +126,7 @@ def read_everything() -> Iterator[tuple[str, str]]:
 
     Raises RedisAway.
     """
-    readers: dict[Any, Callable[[Redis, bytes], Any]] = {
+    readers: dict[object, Callable[[Redis, bytes], Any]] = {
         b"string": lambda redis, key: [redis.get(key)],
         b"list": lambda redis, key: redis.lrange(key, 0, -1),
         b"set": lambda redis, key: redis.smembers(key),
@@ -136,7 +136,8 @@ def read_everything() -> Iterator[tuple[str, str]]:
     redis = _connection()
     try:
         for key in redis.scan_iter(count=1000):
-            for value in readers.get(redis.type(key), lambda *_: [])(redis, key):
+            read = readers.get(redis.type(key))
+            for value in read(redis, key) if read else ():
                 yield key.decode(errors="replace"), _as_text(value)
     except RedisError as error:
         raise RedisAway(reason=type(error).__name__) from error

@@ -1,0 +1,157 @@
+"""The subscriptions list and one subscription's page."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import or_, select
+
+from opsapp.catalog.models import Plan
+from opsapp.customers.models import Customer, PaymentMethod
+from opsapp.insights.listing_payments import people_like
+from opsapp.kernel.db import db
+from opsapp.kernel.errors import NotFound
+from opsapp.kernel.log import AuditEntry
+from opsapp.kernel.paging import Page, page_of
+from opsapp.notifications.models import Notice
+from opsapp.payments.models import Payment
+from opsapp.subscriptions.models import BillingPeriod, Subscription
+from opsapp.subscriptions.states import SubscriptionStatus
+from opsapp.tickets.models import Ticket
+
+PAGE_SIZE = 30
+PERIODS_MAX = 24
+NOTICES_MAX = 20
+TIMELINE_MAX = 50
+
+TABS = ("all", *(status.value for status in SubscriptionStatus))
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionPicture:
+    subscription: Subscription
+    customer: Customer
+    plan: Plan
+    method: PaymentMethod
+    periods: list[Any]
+    notices: list[Notice]
+    tickets: list[Ticket]
+    timeline: list[AuditEntry]
+
+
+def list_subscriptions(
+    *, tab: str = "all", search: str = "", cursor: str | None = None, size: int = PAGE_SIZE
+) -> Page[Any]:
+    """Newest first. Raises BadCursor."""
+    statement = (
+        select(
+            Subscription.id,
+            Subscription.ref,
+            Subscription.created_at,
+            Subscription.status,
+            Subscription.amount_minor,
+            Subscription.currency,
+            Subscription.interval,
+            Subscription.interval_count,
+            Subscription.next_due_at,
+            Subscription.next_period_index,
+            Subscription.failures_in_row,
+            Plan.name.label("plan_name"),
+            Customer.id.label("customer_id"),
+            Customer.name.label("customer_name"),
+            Customer.customer_ref,
+            PaymentMethod.kind.label("method_kind"),
+            PaymentMethod.last4,
+            PaymentMethod.expires_on,
+        )
+        .join(Customer, Customer.id == Subscription.customer_id)
+        .join(Plan, Plan.id == Subscription.plan_id)
+        .join(PaymentMethod, PaymentMethod.id == Subscription.payment_method_id)
+    )
+    if tab != "all":
+        statement = statement.where(Subscription.status == tab)
+    if search := search.strip()[:100]:
+        statement = statement.where(
+            or_(Subscription.ref == search, Subscription.customer_id.in_(people_like(search)))
+        )
+    keys = (Subscription.created_at, Subscription.id)
+    return page_of(statement, keys=keys, cursor=cursor, size=size)
+
+
+def get_subscription(subscription_id: int) -> tuple[Subscription, Customer, Plan, PaymentMethod]:
+    """Raises NotFound."""
+    found = db.session.execute(
+        select(Subscription, Customer, Plan, PaymentMethod)
+        .join(Customer, Customer.id == Subscription.customer_id)
+        .join(Plan, Plan.id == Subscription.plan_id)
+        .join(PaymentMethod, PaymentMethod.id == Subscription.payment_method_id)
+        .where(Subscription.id == subscription_id)
+    ).one_or_none()
+    if found is None:
+        raise NotFound(noun="subscription", id=subscription_id)
+    return found[0], found[1], found[2], found[3]
+
+
+def get_picture(subscription_id: int) -> SubscriptionPicture:
+    """Raises NotFound."""
+    subscription, customer, plan, method = get_subscription(subscription_id)
+    tickets = select(Ticket).where(
+        Ticket.subject_type == "subscription", Ticket.subject_id == subscription_id
+    )
+    timeline = (
+        select(AuditEntry)
+        .where(AuditEntry.subject_type == "subscription", AuditEntry.subject_id == subscription_id)
+        .order_by(AuditEntry.id.desc())
+        .limit(TIMELINE_MAX)
+    )
+    return SubscriptionPicture(
+        subscription=subscription,
+        customer=customer,
+        plan=plan,
+        method=method,
+        periods=_list_periods(subscription_id),
+        notices=_list_notices(subscription_id, customer.id),
+        tickets=list(db.session.scalars(tickets.order_by(Ticket.id))),
+        timeline=list(db.session.scalars(timeline)),
+    )
+
+
+def expires_soon(expires_on: date | None, today: date) -> bool:
+    """Within 60 days: time enough to ask for another card before a charge fails."""
+    return expires_on is not None and (expires_on - today).days <= 60
+
+
+def _list_periods(subscription_id: int) -> list[Any]:
+    return list(
+        db.session.execute(
+            select(
+                BillingPeriod.period_index,
+                BillingPeriod.due_at,
+                BillingPeriod.payment_id,
+                Payment.status,
+                Payment.amount_minor,
+                Payment.currency,
+                Payment.refunded_minor,
+                Payment.paid_at,
+                Payment.failure_class,
+                Payment.failure_code,
+            )
+            .outerjoin(Payment, Payment.id == BillingPeriod.payment_id)
+            .where(BillingPeriod.subscription_id == subscription_id)
+            .order_by(BillingPeriod.period_index.desc())
+            .limit(PERIODS_MAX)
+        )
+    )
+
+
+def _list_notices(subscription_id: int, customer_id: int) -> list[Notice]:
+    """About the subscription itself and about its payments."""
+    payment_ids = select(BillingPeriod.payment_id).where(
+        BillingPeriod.subscription_id == subscription_id
+    )
+    about = or_(
+        (Notice.subject_type == "subscription") & (Notice.subject_id == subscription_id),
+        (Notice.subject_type == "payment") & Notice.subject_id.in_(payment_ids),
+    )
+    wanted = select(Notice).where(Notice.customer_id == customer_id, about)
+    return list(db.session.scalars(wanted.order_by(Notice.id.desc()).limit(NOTICES_MAX)))

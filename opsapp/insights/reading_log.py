@@ -1,0 +1,70 @@
+"""The log as staff read it: by who, what and about whom, never changed."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from opsapp.audit.models import AuditSeal
+from opsapp.kernel.clock import seoul_midnight
+from opsapp.kernel.db import db
+from opsapp.kernel.log import AuditEntry
+from opsapp.kernel.paging import Page, page_of
+
+PAGE_SIZE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class LogWish:
+    actor: str = ""
+    action: str = ""
+    subject_type: str = ""
+    subject_id: int | None = None
+    only_refused: bool = False
+    since: date | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LastSeal:
+    seal_id: int
+    last_entry_id: int | None
+    sealed_at: datetime
+
+
+def list_entries(wish: LogWish, *, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
+    """Newest first. Raises BadCursor."""
+    statement = select(
+        AuditEntry.id, AuditEntry.at, AuditEntry.recorded_at, AuditEntry.actor, AuditEntry.action,
+        AuditEntry.subject_type, AuditEntry.subject_id, AuditEntry.from_state,
+        AuditEntry.to_state, AuditEntry.because, AuditEntry.succeeded, AuditEntry.address,
+        AuditEntry.request_id,
+    )  # fmt: skip
+    if wish.actor:
+        statement = statement.where(AuditEntry.actor == wish.actor)
+    if wish.action:
+        statement = statement.where(AuditEntry.action == wish.action)
+    if wish.subject_type:
+        statement = statement.where(AuditEntry.subject_type == wish.subject_type)
+    if wish.subject_id is not None:
+        statement = statement.where(AuditEntry.subject_id == wish.subject_id)
+    if wish.only_refused:
+        statement = statement.where(AuditEntry.succeeded.is_(False))
+    if wish.since:
+        statement = statement.where(AuditEntry.at >= seoul_midnight(wish.since))
+    if wish.until:
+        end = seoul_midnight(wish.until + timedelta(days=1))
+        statement = statement.where(AuditEntry.at < end)
+    return page_of(statement, keys=(AuditEntry.id,), cursor=cursor, size=size)
+
+
+def find_last_seal() -> LastSeal | None:
+    found = db.session.execute(
+        select(AuditSeal.id, AuditSeal.entry_ids, AuditSeal.sealed_at)
+        .order_by(AuditSeal.id.desc())
+        .limit(1)
+    ).one_or_none()
+    if found is None:
+        return None
+    return LastSeal(found.id, max(found.entry_ids, default=None), found.sealed_at)

@@ -1,0 +1,161 @@
+"""All that one payment's page shows, each part by one statement."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, Text, cast, func, literal, select, union_all
+
+from opsapp.customers.models import Customer, PaymentMethod
+from opsapp.kernel.db import db
+from opsapp.kernel.errors import NotFound
+from opsapp.kernel.log import AuditEntry
+from opsapp.ledger.models import LedgerTransfer
+from opsapp.notifications.models import Notice
+from opsapp.orders.models import Order
+from opsapp.payments.models import Attempt, GatewayEvent, Payment, Refund
+from opsapp.subscriptions.models import Subscription
+from opsapp.tickets.models import Ticket
+
+TIMELINE_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentPicture:
+    payment: Payment
+    customer: Customer
+    subject_ref: str | None
+    attempts: list[Any]
+    refunds: list[Refund]
+    transfers: list[LedgerTransfer]
+    tickets: list[Ticket]
+    timeline: list[Any]
+
+    @property
+    def is_uncertain(self) -> bool:
+        return any(attempt.status in ("unknown", "needs_human") for attempt in self.attempts)
+
+
+def get_payment(payment_id: int) -> tuple[Payment, Customer, str | None]:
+    """Raises NotFound."""
+    found = db.session.execute(
+        select(Payment, Customer, func.coalesce(Subscription.ref, Order.order_ref))
+        .join(Customer, Customer.id == Payment.customer_id)
+        .outerjoin(
+            Subscription,
+            (Payment.subject_type == "subscription") & (Subscription.id == Payment.subject_id),
+        )
+        .outerjoin(Order, (Payment.subject_type == "order") & (Order.id == Payment.subject_id))
+        .where(Payment.id == payment_id)
+    ).one_or_none()
+    if found is None:
+        raise NotFound(noun="payment", id=payment_id)
+    return found[0], found[1], found[2]
+
+
+def get_picture(payment_id: int) -> PaymentPicture:
+    """Raises NotFound."""
+    payment, customer, subject_ref = get_payment(payment_id)
+    attempts = db.session.execute(
+        select(
+            Attempt.id, Attempt.number, Attempt.status, Attempt.gateway_order_id,
+            Attempt.approval_number, Attempt.failure_class, Attempt.failure_code,
+            Attempt.receipt_url, Attempt.due_at, Attempt.created_at, Attempt.ended_at,
+            Attempt.account, Attempt.deposit_due_at, Attempt.requested_by, Attempt.trace_id,
+            PaymentMethod.label, PaymentMethod.kind, PaymentMethod.first6, PaymentMethod.last4,
+        )
+        .join(PaymentMethod, PaymentMethod.id == Attempt.payment_method_id)
+        .where(Attempt.payment_id == payment_id)
+        .order_by(Attempt.number)
+    )  # fmt: skip
+    refunds = select(Refund).where(Refund.payment_id == payment_id).order_by(Refund.id)
+    transfers = (
+        select(LedgerTransfer)
+        .where(LedgerTransfer.payment_id == payment_id)
+        .order_by(LedgerTransfer.id)
+    )
+    tickets = (
+        select(Ticket)
+        .where(Ticket.subject_type == "payment", Ticket.subject_id == payment_id)
+        .order_by(Ticket.id)
+    )
+    return PaymentPicture(
+        payment=payment,
+        customer=customer,
+        subject_ref=subject_ref,
+        attempts=list(attempts),
+        refunds=list(db.session.scalars(refunds)),
+        transfers=list(db.session.scalars(transfers)),
+        tickets=list(db.session.scalars(tickets)),
+        timeline=list_timeline(payment_id),
+    )
+
+
+def get_refund(refund_id: int) -> Refund:
+    """Raises NotFound."""
+    found = db.session.get(Refund, refund_id)
+    if found is None:
+        raise NotFound(noun="refund", id=refund_id)
+    return found
+
+
+def list_timeline(payment_id: int) -> list[Any]:
+    """The log of the payment, its attempts and refunds, what the gateway told, what was sent."""
+    attempt_ids = select(Attempt.id).where(Attempt.payment_id == payment_id)
+    refund_ids = select(Refund.id).where(Refund.payment_id == payment_id)
+    subjects: dict[str, Any] = {
+        "payment": select(literal(payment_id)),
+        "attempt": attempt_ids,
+        "refund": refund_ids,
+    }
+    line = union_all(
+        *[_logged(kind, ids) for kind, ids in subjects.items()],
+        _told_by_gateway(attempt_ids),
+        *[_sent(kind, ids) for kind, ids in subjects.items()],
+    ).subquery()
+    newest_last = select(line).order_by(line.c.at, line.c.source, line.c.id)
+    return list(db.session.execute(newest_last.limit(TIMELINE_MAX)))
+
+
+def _logged(kind: str, ids: Any) -> Select[*tuple[Any, ...]]:
+    return select(
+        AuditEntry.at.label("at"),
+        AuditEntry.id.label("id"),
+        literal("log").label("source"),
+        AuditEntry.subject_type.label("subject_type"),
+        AuditEntry.subject_id.label("subject_id"),
+        AuditEntry.action.label("what"),
+        AuditEntry.to_state.label("to_state"),
+        AuditEntry.because.label("because"),
+        AuditEntry.actor.label("actor"),
+        AuditEntry.detail.label("detail"),
+    ).where(AuditEntry.subject_type == kind, AuditEntry.subject_id.in_(ids))
+
+
+def _told_by_gateway(attempt_ids: Any) -> Select[*tuple[Any, ...]]:
+    return select(
+        GatewayEvent.received_at,
+        GatewayEvent.id,
+        literal("gateway"),
+        literal("attempt"),
+        GatewayEvent.attempt_id,
+        GatewayEvent.event_type,
+        cast(None, Text),
+        literal(""),
+        literal("gateway:") + GatewayEvent.gateway_name,
+        func.jsonb_build_object("repeats", GatewayEvent.repeats),
+    ).where(GatewayEvent.attempt_id.in_(attempt_ids))
+
+
+def _sent(kind: str, ids: Any) -> Select[*tuple[Any, ...]]:
+    return select(
+        func.coalesce(Notice.sent_at, Notice.created_at),
+        Notice.id,
+        literal("notice"),
+        literal("notice"),
+        Notice.id,
+        Notice.kind,
+        Notice.status,
+        func.coalesce(Notice.error, ""),
+        literal(""),
+        func.jsonb_build_object("channel", Notice.channel),
+    ).where(Notice.subject_type == kind, Notice.subject_id.in_(ids))

@@ -1,0 +1,145 @@
+"""Is the machinery alive? All from PostgreSQL; what Redis adds is marked as Redis's."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from opsapp.insights.listing_payments import UNCERTAIN
+from opsapp.kernel import jobs
+from opsapp.kernel.db import db
+from opsapp.kernel.jobs import OutboxJob
+from opsapp.kernel.paging import Page, page_of
+from opsapp.kernel.turns import Work, count_due, oldest_due_at
+from opsapp.payments.models import Attempt, Payment, Refund
+from opsapp.payments.states import REFUND_OPEN
+
+QUEUES = ("charges", "charges_bulk", "notices", "timetable")
+JOBS_SHOWN_MAX = 30
+PAGE_SIZE = 30
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """`in_redis` is None while Redis does not answer."""
+
+    name: str
+    undelivered: int
+    oldest_at: datetime | None
+    in_redis: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BacklogRow:
+    table: str
+    due: int
+    oldest_due_at: datetime | None
+
+
+def list_queues(*, redis_answers: bool) -> list[QueueRow]:
+    rows = db.session.execute(
+        select(
+            OutboxJob.queue,
+            func.count().label("undelivered"),
+            func.min(OutboxJob.created_at).label("oldest_at"),
+        )
+        .where(OutboxJob.delivered_at.is_(None))
+        .group_by(OutboxJob.queue)
+    )
+    waiting = {row.queue: row for row in rows}
+    return [
+        QueueRow(
+            name,
+            undelivered=waiting[name].undelivered if name in waiting else 0,
+            oldest_at=waiting[name].oldest_at if name in waiting else None,
+            in_redis=jobs.find_waiting(name) if redis_answers else None,
+        )
+        for name in QUEUES
+    ]
+
+
+def list_backlog(tables: Sequence[Work]) -> list[BacklogRow]:
+    """What claimable rows wait for a turn, whatever Redis knows of it."""
+    return [BacklogRow(work.name, count_due(work), oldest_due_at(work)) for work in tables]
+
+
+def list_failed_jobs() -> list[Any]:
+    """Failed jobs by job and exception, the most frequent first."""
+    return list(
+        db.session.execute(
+            select(
+                OutboxJob.name,
+                OutboxJob.error,
+                func.count().label("count"),
+                func.max(OutboxJob.ended_at).label("last_at"),
+                func.max(OutboxJob.id).label("last_id"),
+            )
+            .where(OutboxJob.error.is_not(None))
+            .group_by(OutboxJob.name, OutboxJob.error)
+            .order_by(func.count().desc())
+            .limit(JOBS_SHOWN_MAX)
+        )
+    )
+
+
+def list_recent_jobs() -> list[OutboxJob]:
+    wanted = select(OutboxJob).order_by(OutboxJob.id.desc()).limit(JOBS_SHOWN_MAX)
+    return list(db.session.scalars(wanted))
+
+
+def list_uncertain(*, limit: int = 10) -> list[Any]:
+    """Attempts whose money may or may not have moved, oldest first."""
+    return list(
+        db.session.execute(
+            select(
+                Attempt.id, Attempt.payment_id, Attempt.status, Attempt.first_sent_at,
+                Attempt.due_at, Payment.ref, Payment.title, Payment.amount_minor, Payment.currency,
+            )
+            .join(Payment, Payment.id == Attempt.payment_id)
+            .where(Attempt.status.in_(UNCERTAIN))
+            .order_by(Attempt.id)
+            .limit(limit)
+        )
+    )  # fmt: skip
+
+
+def list_refunds(*, status: str, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
+    """All refunds, newest first. Raises BadCursor."""
+    statement = select(
+        Refund.id,
+        Refund.ref,
+        Refund.payment_id,
+        Refund.status,
+        Refund.amount_minor,
+        Refund.currency,
+        Refund.reason,
+        Refund.requested_at,
+        Refund.requested_by,
+        Refund.ended_at,
+        Refund.failure_code,
+        Payment.title,
+        Payment.ref.label("payment_ref"),
+    ).join(Payment, Payment.id == Refund.payment_id)
+    if status:
+        statement = statement.where(Refund.status == status)
+    keys = (Refund.requested_at, Refund.id)
+    return page_of(statement, keys=keys, cursor=cursor, size=size)
+
+
+def list_open_refunds(*, limit: int = 10) -> list[Any]:
+    """Refunds under way or stuck, oldest first."""
+    statuses = [*(status.value for status in REFUND_OPEN), "needs_human"]
+    return list(
+        db.session.execute(
+            select(
+                Refund.id, Refund.payment_id, Refund.status, Refund.amount_minor, Refund.currency,
+                Refund.requested_at, Refund.requested_by, Payment.ref, Payment.title,
+            )
+            .join(Payment, Payment.id == Refund.payment_id)
+            .where(Refund.status.in_(statuses))
+            .order_by(Refund.id)
+            .limit(limit)
+        )
+    )  # fmt: skip
