@@ -1,0 +1,1 @@
+"""Plans: what a subscription costs and how often it is charged."""

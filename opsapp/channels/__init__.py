@@ -1,0 +1,1 @@
+"""The only HTTP and SMTP to messengers: e-mail now, more to come."""

@@ -1,0 +1,1 @@
+"""Customers and their payment methods (billing keys, encrypted)."""

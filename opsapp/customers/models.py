@@ -1,0 +1,73 @@
+from datetime import date, datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, func, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from opsapp.customers.states import KINDS, METHOD, OPEN
+from opsapp.kernel.db import Base
+from opsapp.kernel.turns import Claimable, due_index
+
+
+class Customer(Base):
+    """`customer_ref` is the shop's own number for the customer."""
+
+    __tablename__ = "customers"
+    __table_args__ = (
+        CheckConstraint("locale IN ('ko', 'en')", name="locale_known"),
+        Index("customers_email", "email"),
+        Index("customers_phone_tail", text("right(phone, 4)")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_ref: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    email: Mapped[str]
+    phone: Mapped[str]
+    locale: Mapped[str] = mapped_column(default="ko")
+    # The gateway's name for the customer, random. Never in clear beside a billing key.
+    customer_key_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
+
+
+class PaymentMethod(Claimable, Base):
+    """A billing key at a gateway, or the wish to pay each period on a virtual account."""
+
+    __tablename__ = "payment_methods"
+    __table_args__ = (
+        METHOD.check(),
+        CheckConstraint(f"kind IN {KINDS}", name="kind_known"),
+        CheckConstraint(
+            "status NOT IN ('active', 'expired') OR kind = 'virtual_account' "
+            "OR billing_key_sealed IS NOT NULL",
+            name="active_has_key",
+        ),
+        Index("payment_methods_customer", "customer_id"),
+        Index("payment_methods_last4", "last4"),
+        Index("payment_methods_first6", "first6"),
+        Index(
+            "one_default_method_per_customer",
+            "customer_id",
+            unique=True,
+            postgresql_where=text("is_default AND status NOT IN ('deleted', 'refused')"),
+        ),
+        due_index("payment_methods", OPEN),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(unique=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    gateway_name: Mapped[str]
+    kind: Mapped[str]
+    status: Mapped[str] = mapped_column(default=METHOD.start.value)
+    is_default: Mapped[bool] = mapped_column(default=False)
+    # The one-time key of the registration, then the billing key; the former is wiped.
+    auth_key_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    billing_key_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    billing_key_index: Mapped[bytes | None] = mapped_column(LargeBinary, unique=True)
+    idempotency_key: Mapped[str] = mapped_column(unique=True)
+    label: Mapped[str] = mapped_column(default="")  # issuer or bank, masked number
+    first6: Mapped[str | None]
+    last4: Mapped[str | None]
+    expires_on: Mapped[date | None]  # given by the customer; the gateway never tells it
+    refused_code: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())

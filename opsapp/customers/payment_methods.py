@@ -1,0 +1,167 @@
+"""A customer's payment methods: added, made the default, deleted, found expired."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from sqlalchemy import update
+
+from opsapp.customers import queries, rules
+from opsapp.customers.errors import MethodInUse, MethodNotUsable
+from opsapp.customers.models import PaymentMethod
+from opsapp.customers.states import KINDS, METHOD, MethodStatus
+from opsapp.kernel import clock
+from opsapp.kernel.actors import Actor
+from opsapp.kernel.crypto import seal
+from opsapp.kernel.db import bulk_insert, db, within_transaction
+from opsapp.kernel.errors import Invalid
+from opsapp.kernel.ids import new_ref
+from opsapp.kernel.log import Entry, record, record_many
+from opsapp.kernel.states import RowMove
+
+VIRTUAL_ACCOUNT = "virtual_account"
+
+
+@dataclass(frozen=True, slots=True)
+class NewMethod:
+    """`auth_key` is the gateway's one-time key of the registration; an account needs none.
+
+    `expires_on` is the last day of the card's month. `is_over`: of a contract that had ended
+    before it came to us; kept for the record and never registered. Raises Invalid.
+    """
+
+    customer_id: int
+    kind: str
+    gateway_name: str = "toss"
+    auth_key: str | None = None
+    is_default: bool = False
+    expires_on: date | None = None
+    is_over: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise Invalid(field="method", reason=f"{self.kind!r} is not one of {', '.join(KINDS)}.")
+        if self.kind == VIRTUAL_ACCOUNT or self.is_over:
+            return
+        if not self.auth_key:
+            raise Invalid(field="auth_key", reason="is missing: register the method again.")
+        if len(self.auth_key) > rules.AUTH_KEY_LENGTH_MAX:
+            reason = f"is longer than {rules.AUTH_KEY_LENGTH_MAX} characters."
+            raise Invalid(field="auth_key", reason=reason)
+
+
+@within_transaction
+def add_methods(wishes: Sequence[NewMethod], *, by: Actor) -> list[int]:
+    """Ids in the order of the wishes. What needs a billing key waits for customers.issuing.
+
+    A default takes the place of the one before; of several in one call the last one counts.
+    """
+    default_of = {w.customer_id: i for i, w in enumerate(wishes) if w.is_default}
+    if default_of:
+        _clear_default(list(default_of))
+    rows = [_row(w, is_default=default_of.get(w.customer_id) == i) for i, w in enumerate(wishes)]
+    written = bulk_insert(PaymentMethod, rows, returning=("ref", "id"))
+    id_of = {row.ref: row.id for row in written}
+    ids = [id_of[row["ref"]] for row in rows]
+    record_many(
+        [
+            Entry("payment_method.requested", "payment_method", id_, detail={"kind": w.kind})
+            for id_, w in zip(ids, wishes, strict=True)
+        ],
+        by=by,
+    )
+    _settle_at_once(list(zip(ids, wishes, strict=True)), by=by)
+    return ids
+
+
+@within_transaction
+def set_default(method_id: int, *, by: Actor) -> None:
+    """Raises NotFound, MethodNotUsable."""
+    method = queries.lock_method(method_id)
+    if method.status != MethodStatus.ACTIVE:
+        raise MethodNotUsable(status=method.status)
+    _clear_default([method.customer_id])
+    method.is_default = True
+    record(Entry("payment_method.made_default", "payment_method", method_id), by=by)
+
+
+@within_transaction
+def delete(method_id: int, *, by: Actor) -> None:
+    """Nothing is charged to it any more, and its keys are wiped. Raises NotFound, MethodInUse."""
+    method = queries.lock_method(method_id)
+    if method.status == MethodStatus.DELETED:
+        return
+    if not METHOD.allows(method.status, MethodStatus.DELETED):
+        raise MethodInUse(status=method.status)
+    METHOD.move(method, MethodStatus.DELETED, because="deleted", by=by)
+    method.is_default = False
+    method.auth_key_sealed = None
+    method.billing_key_sealed = None
+    method.billing_key_index = None
+
+
+@within_transaction
+def mark_expired(method_ids: Sequence[int], *, because: str, by: Actor) -> int:
+    """Returns how many were active until now."""
+    methods = queries.lock_methods(method_ids)
+    return _expire(methods, because=because, by=by)
+
+
+@within_transaction
+def expire_past_date(*, limit: int, by: Actor) -> int:
+    """Cards whose month is over; returns how many."""
+    today = clock.seoul_date(clock.now())
+    methods = queries.lock_methods_past_date(today, limit=limit)
+    return _expire(methods, because="its date has passed", by=by)
+
+
+def _settle_at_once(added: Sequence[tuple[int, NewMethod]], *, by: Actor) -> None:
+    """What needs no billing key is ready, or over, from the first moment."""
+    because = "needs no billing key: an account is issued per payment"
+    over = "its contract had ended before it came to us"
+    moves = [
+        RowMove(method_id, METHOD.start, MethodStatus.DELETED, over)
+        if wish.is_over
+        else RowMove(method_id, METHOD.start, MethodStatus.ACTIVE, because)
+        for method_id, wish in added
+        if wish.is_over or wish.kind == VIRTUAL_ACCOUNT
+    ]
+    METHOD.move_many(PaymentMethod, moves, by=by)
+
+
+def _expire(methods: Sequence[PaymentMethod], *, because: str, by: Actor) -> int:
+    moves = [
+        RowMove(method.id, method.status, MethodStatus.EXPIRED, because)
+        for method in methods
+        # An account is issued anew for each payment, so it cannot expire.
+        if method.status == MethodStatus.ACTIVE and method.kind != VIRTUAL_ACCOUNT
+    ]
+    return len(METHOD.move_many(PaymentMethod, moves, by=by))
+
+
+def _clear_default(customer_ids: Sequence[int]) -> None:
+    theirs = PaymentMethod.customer_id.in_(customer_ids)
+    db.session.execute(
+        update(PaymentMethod)
+        .where(theirs, PaymentMethod.is_default)
+        .values(is_default=False)
+        .execution_options(synchronize_session="fetch")
+    )
+
+
+def _row(wish: NewMethod, *, is_default: bool) -> dict[str, Any]:
+    ref = new_ref("pm")
+    return {
+        "ref": ref,
+        "customer_id": wish.customer_id,
+        "gateway_name": wish.gateway_name,
+        "kind": wish.kind,
+        "status": METHOD.start.value,
+        "is_default": is_default,
+        "auth_key_sealed": wish.auth_key
+        and seal(wish.auth_key, context=queries.auth_key_context(ref)),
+        "idempotency_key": new_ref("bk"),
+        "label": "",
+        "expires_on": wish.expires_on,
+    }

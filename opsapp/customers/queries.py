@@ -1,0 +1,224 @@
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+
+from opsapp.customers.models import Customer, PaymentMethod
+from opsapp.customers.states import OPEN, MethodStatus
+from opsapp.kernel.crypto import Unreadable, unseal
+from opsapp.kernel.db import db, locked
+from opsapp.kernel.errors import NotFound
+from opsapp.kernel.turns import is_claimable
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeKeys:
+    """What a charge needs to know of a method. `billing_key` is None without one."""
+
+    kind: str
+    gateway_name: str
+    status: str
+    billing_key: str | None
+    customer_key: str
+    customer_name: str
+    customer_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class IssuableMethod:
+    """A claimable method with what its registration at the gateway needs, still sealed."""
+
+    method: PaymentMethod
+    customer_ref: str
+    customer_key_sealed: bytes
+    now: datetime  # the database's clock, for the lease
+
+
+def customer_key_context(customer_ref: str) -> str:
+    return f"customers.customer_key|{customer_ref}"
+
+
+def auth_key_context(method_ref: str) -> str:
+    return f"payment_methods.auth_key|{method_ref}"
+
+
+def billing_key_context(method_ref: str) -> str:
+    return f"payment_methods.billing_key|{method_ref}"
+
+
+def get_charge_keys(method_ids: Sequence[int]) -> dict[int, ChargeKeys]:
+    """Decrypted: for the moment of a charge only, never to be stored or logged.
+
+    Raises crypto.Unreadable for all of them if one cannot be opened (see list_unreadable).
+    """
+    return {row.id: _opened(row) for row in _list_sealed(method_ids)}
+
+
+def list_unreadable(method_ids: Sequence[int]) -> frozenset[int]:
+    """Methods whose keys cannot be opened: changed, moved, or sealed under a key that is gone."""
+    return frozenset(row.id for row in _list_sealed(method_ids) if not _can_be_opened(row))
+
+
+def find_customer(customer_ref: str) -> Customer | None:
+    return db.session.scalars(
+        select(Customer).where(Customer.customer_ref == customer_ref)
+    ).one_or_none()
+
+
+def get_customer(customer_id: int) -> Customer:
+    customer = db.session.get(Customer, customer_id)
+    if customer is None:
+        raise NotFound(noun="customer", id=customer_id)
+    return customer
+
+
+def list_customers(customer_ids: Sequence[int]) -> dict[int, Customer]:
+    rows = db.session.scalars(select(Customer).where(Customer.id.in_(customer_ids)))
+    return {customer.id: customer for customer in rows}
+
+
+def list_ids_by_ref(customer_refs: Sequence[str]) -> dict[str, int]:
+    rows = db.session.execute(
+        select(Customer.customer_ref, Customer.id).where(Customer.customer_ref.in_(customer_refs))
+    )
+    return {row.customer_ref: row.id for row in rows}
+
+
+def get_method(method_id: int) -> PaymentMethod:
+    method = db.session.get(PaymentMethod, method_id)
+    if method is None:
+        raise NotFound(noun="payment method", id=method_id)
+    return method
+
+
+def list_methods(customer_id: int) -> list[PaymentMethod]:
+    """All of a customer's methods but the deleted ones, the default first."""
+    return list(
+        db.session.scalars(
+            select(PaymentMethod)
+            .where(
+                PaymentMethod.customer_id == customer_id,
+                PaymentMethod.status != MethodStatus.DELETED,
+            )
+            .order_by(PaymentMethod.is_default.desc(), PaymentMethod.id)
+        )
+    )
+
+
+def list_methods_by_id(method_ids: Sequence[int]) -> dict[int, PaymentMethod]:
+    rows = db.session.scalars(select(PaymentMethod).where(PaymentMethod.id.in_(method_ids)))
+    return {method.id: method for method in rows}
+
+
+def count_methods_by_status(method_ids: Sequence[int]) -> dict[str, int]:
+    counts = (
+        select(PaymentMethod.status, func.count())
+        .where(PaymentMethod.id.in_(method_ids))
+        .group_by(PaymentMethod.status)
+    )
+    return dict(db.session.execute(counts).all())
+
+
+def lock_customer(customer_id: int) -> Customer:
+    customer = db.session.scalars(
+        locked(select(Customer).where(Customer.id == customer_id))
+    ).one_or_none()
+    if customer is None:
+        raise NotFound(noun="customer", id=customer_id)
+    return customer
+
+
+def lock_method(method_id: int) -> PaymentMethod:
+    method = db.session.scalars(
+        locked(select(PaymentMethod).where(PaymentMethod.id == method_id))
+    ).one_or_none()
+    if method is None:
+        raise NotFound(noun="payment method", id=method_id)
+    return method
+
+
+def lock_methods(method_ids: Sequence[int]) -> list[PaymentMethod]:
+    methods = (
+        select(PaymentMethod).where(PaymentMethod.id.in_(method_ids)).order_by(PaymentMethod.id)
+    )
+    return list(db.session.scalars(locked(methods)))
+
+
+def lock_methods_past_date(day: date, *, limit: int) -> list[PaymentMethod]:
+    """Active methods whose own date lies before `day`."""
+    past = (
+        select(PaymentMethod)
+        .where(PaymentMethod.status == MethodStatus.ACTIVE, PaymentMethod.expires_on < day)
+        .order_by(PaymentMethod.id)
+        .limit(limit)
+    )
+    return list(db.session.scalars(locked(past, skip=True)))
+
+
+def lock_issuable(method_ids: Sequence[int]) -> list[IssuableMethod]:
+    """Methods that nobody holds; rows another worker is just claiming are passed over."""
+    claimable = (
+        select(
+            PaymentMethod,
+            Customer.customer_ref,
+            Customer.customer_key_sealed,
+            func.clock_timestamp().label("now"),
+        )
+        .join(Customer, Customer.id == PaymentMethod.customer_id)
+        .where(
+            PaymentMethod.id.in_(method_ids),
+            PaymentMethod.status.in_([status.value for status in OPEN]),
+            is_claimable(PaymentMethod),
+        )
+        .order_by(PaymentMethod.id)
+    )
+    rows = db.session.execute(locked(claimable, of=PaymentMethod, skip=True))
+    return [
+        IssuableMethod(method, customer_ref, customer_key_sealed, now)
+        for method, customer_ref, customer_key_sealed, now in rows
+    ]
+
+
+def _list_sealed(method_ids: Sequence[int]) -> Sequence[Any]:
+    sealed = (
+        select(
+            PaymentMethod.id,
+            PaymentMethod.ref,
+            PaymentMethod.kind,
+            PaymentMethod.gateway_name,
+            PaymentMethod.status,
+            PaymentMethod.billing_key_sealed,
+            Customer.customer_key_sealed,
+            Customer.customer_ref,
+            Customer.name,
+            Customer.id.label("customer_id"),
+        )
+        .join(Customer, Customer.id == PaymentMethod.customer_id)
+        .where(PaymentMethod.id.in_(method_ids))
+    )
+    return db.session.execute(sealed).all()
+
+
+def _opened(row: Any) -> ChargeKeys:
+    return ChargeKeys(
+        kind=row.kind,
+        gateway_name=row.gateway_name,
+        status=row.status,
+        billing_key=row.billing_key_sealed
+        and unseal(row.billing_key_sealed, context=billing_key_context(row.ref)),
+        customer_key=unseal(
+            row.customer_key_sealed, context=customer_key_context(row.customer_ref)
+        ),
+        customer_name=row.name,
+        customer_id=row.customer_id,
+    )
+
+
+def _can_be_opened(row: Any) -> bool:
+    try:
+        _opened(row)
+    except (Unreadable, ValueError, IndexError):  # the last two: not even the form of a seal
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Messages to customers, at most one per kind, subject and recipient."""

@@ -1,0 +1,56 @@
+"""What this room needs of the facts that rooms above announce, by shape: it cannot import them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+
+class DepositAccount(Protocol):
+    """A virtual account to pay into until `due_at`."""
+
+    @property
+    def bank(self) -> str: ...
+    @property
+    def number(self) -> str: ...
+    @property
+    def due_at(self) -> datetime: ...
+
+
+class FactOfPayment(Protocol):
+    @property
+    def payment_id(self) -> int: ...
+    @property
+    def attempt_id(self) -> int: ...
+    @property
+    def subject_type(self) -> str: ...
+    @property
+    def customer_id(self) -> int: ...
+    @property
+    def amount_minor(self) -> int: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def failure_class(self) -> str | None: ...
+    @property
+    def account(self) -> DepositAccount | None: ...
+
+
+class FactOfRefund(Protocol):
+    @property
+    def refund_id(self) -> int: ...
+    @property
+    def customer_id(self) -> int: ...
+    @property
+    def amount_minor(self) -> int: ...
+    @property
+    def currency(self) -> str: ...
+
+
+class TellsOfPayments(Protocol):
+    @property
+    def payments(self) -> Sequence[FactOfPayment]: ...
+
+
+class TellsOfRefunds(Protocol):
+    @property
+    def refunds(self) -> Sequence[FactOfRefund]: ...

@@ -1,0 +1,1 @@
+"""One-off orders; each is collected by one payment."""

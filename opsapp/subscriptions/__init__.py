@@ -1,0 +1,1 @@
+"""What recurs: billing periods, renewal, recovery, pause, cancellation."""

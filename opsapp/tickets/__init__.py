@@ -1,0 +1,1 @@
+"""Cases for a person in customer service."""

@@ -1,0 +1,93 @@
+"""Reads of tickets."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from opsapp.kernel import clock
+from opsapp.kernel.db import db, locked
+from opsapp.kernel.errors import NotFound
+from opsapp.kernel.paging import Page, page_of
+from opsapp.tickets.models import Ticket
+from opsapp.tickets.states import TicketStatus
+
+_UNRESOLVED = Ticket.status != TicketStatus.RESOLVED.value
+
+
+@dataclass(frozen=True, slots=True)
+class TicketFigures:
+    unresolved: int
+    overdue: int  # past the moment by which they had to be answered
+
+
+def find_ticket(ticket_id: int) -> Ticket | None:
+    return db.session.get(Ticket, ticket_id)
+
+
+def get_ticket(ticket_id: int) -> Ticket:
+    """Raises NotFound."""
+    ticket = find_ticket(ticket_id)
+    if ticket is None:
+        raise NotFound(noun="ticket", id=ticket_id)
+    return ticket
+
+
+def list_tickets(
+    *, statuses: Sequence[TicketStatus], cursor: str | None = None, size: int = 50
+) -> Page[Any]:
+    """Those in one of the states, newest first. Rows have the ticket's columns."""
+    wanted = [status.value for status in statuses]
+    return page_of(
+        select(*Ticket.__table__.c).where(Ticket.status.in_(wanted)),
+        keys=(Ticket.opened_at, Ticket.id),
+        cursor=cursor,
+        size=size,
+    )
+
+
+def list_most_urgent(*, limit: int = 50) -> list[Ticket]:
+    """Unresolved ones, the soonest to be answered first."""
+    urgent = select(Ticket).where(_UNRESOLVED).order_by(Ticket.answer_due_at, Ticket.id)
+    return list(db.session.scalars(urgent.limit(limit)))
+
+
+def list_about(subject_type: str, subject_id: int) -> list[Ticket]:
+    """All about one subject, newest first."""
+    about = select(Ticket).where(
+        Ticket.subject_type == subject_type, Ticket.subject_id == subject_id
+    )
+    return list(db.session.scalars(about.order_by(Ticket.id.desc())))
+
+
+def list_of_customer(customer_id: int, *, limit: int = 50) -> list[Ticket]:
+    of_customer = select(Ticket).where(Ticket.customer_id == customer_id)
+    return list(db.session.scalars(of_customer.order_by(Ticket.id.desc()).limit(limit)))
+
+
+def count_unresolved() -> TicketFigures:
+    is_overdue = Ticket.answer_due_at < clock.now()
+    row = db.session.execute(
+        select(func.count(), func.count().filter(is_overdue)).select_from(Ticket).where(_UNRESOLVED)
+    ).one()
+    return TicketFigures(unresolved=row[0], overdue=row[1])
+
+
+def lock_ticket(ticket_id: int) -> Ticket:
+    """Raises NotFound."""
+    ticket = db.session.scalars(locked(select(Ticket).where(Ticket.id == ticket_id))).first()
+    if ticket is None:
+        raise NotFound(noun="ticket", id=ticket_id)
+    return ticket
+
+
+def lock_unresolved(subject_type: str, subject_ids: Sequence[int], reason: str) -> list[Any]:
+    """Id and status of those open for this reason."""
+    unresolved = select(Ticket.id, Ticket.status).where(
+        Ticket.subject_type == subject_type,
+        Ticket.subject_id.in_(subject_ids),
+        Ticket.reason == reason,
+        _UNRESOLVED,
+    )
+    return list(db.session.execute(locked(unresolved.order_by(Ticket.id))))

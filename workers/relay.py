@@ -1,0 +1,60 @@
+"""The relay: hands outbox rows to Redis and wakes what is due. Two at once do no harm."""
+
+import structlog
+from flask import Flask
+from redis import RedisError
+from sqlalchemy.exc import DBAPIError
+
+from opsapp import create_app, reactions
+from opsapp.kernel import jobs, turns
+from opsapp.kernel.db import transaction
+from opsapp.kernel.diagnostics import name_process
+from opsapp.settings import current
+from workers.stopping import StopWish
+
+log = structlog.get_logger(__name__)
+
+IDLE_S = 0.25
+BUSY_S = 0.05  # where there was something, its consequences are near
+AWAY_FIRST_S = 0.25
+AWAY_MAX_S = 2.0
+
+
+def run() -> None:
+    """Round after round until SIGTERM; a database or a Redis that is away is waited for."""
+    name_process("relay")
+    app, wish = create_app(), StopWish()
+    away_s = 0.0
+    while not wish.is_there:
+        pause_s = _round(app)
+        is_away = pause_s is None
+        away_s = min(max(away_s * 2, AWAY_FIRST_S), AWAY_MAX_S) if is_away else 0.0
+        wish.pause(pause_s or away_s)
+
+
+def tick() -> int:
+    """One round; returns how many hints went out. Raises RedisError, DBAPIError."""
+    if jobs.redis_was_emptied():
+        log.warning("relay.redis_was_emptied")
+        with transaction():
+            for work in reactions.WORK:
+                turns.forget_hints(work)
+    moved = delivered = jobs.deliver()
+    while delivered == jobs.DELIVER_MAX:
+        delivered = jobs.deliver()
+        moved += delivered
+    for work in reactions.WORK:
+        if chunks := jobs.room_left(work.job.queue, length_max=current().queue_length_max):
+            with transaction():
+                moved += turns.wake(work, chunks_max=chunks)
+    return moved
+
+
+def _round(app: Flask) -> float | None:
+    """The pause until the next round, or None when the database or Redis is away."""
+    try:
+        with app.app_context():
+            return BUSY_S if tick() else IDLE_S
+    except (RedisError, DBAPIError) as error:
+        log.warning("relay.away", error=type(error).__name__)
+        return None
