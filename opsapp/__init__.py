@@ -11,7 +11,8 @@ from opsapp.gateways import registry
 from opsapp.gateways.toss import TossGateway
 from opsapp.kernel import diagnostics, events, jobs, leadership
 from opsapp.kernel.db import db
-from opsapp.reactions import REACTIONS
+from opsapp.payments import vetoing
+from opsapp.reactions import REACTIONS, VETOES
 from opsapp.settings import Settings
 
 PACKAGE = Path(__file__).parent
@@ -34,6 +35,7 @@ def create_app(chosen: Settings | None = None, *, sole_connection: bool = False)
     registry.connect([_toss(chosen)])
     channels.connect(channels.channels_of(chosen))
     events.install(REACTIONS)
+    vetoing.install(VETOES)
     webhooks.install(app)
     console.install(app)
     return app
@@ -48,7 +50,8 @@ def _folder(name: str) -> str:
 def _engine_options(chosen: Settings, *, sole: bool) -> dict[str, Any]:
     session = f"-c role={chosen.database_role or 'none'} -c timezone=UTC"
     if not sole:
-        return {"pool_pre_ping": True, "connect_args": {"options": session}}
+        arguments = {"options": session}
+        return {"pool_pre_ping": True, "hide_parameters": True, "connect_args": arguments}
     options = f"{session} {leadership.SESSION_OPTIONS}"
     arguments = {**leadership.CONNECT_ARGS, "options": options}
     return {**leadership.ENGINE_OPTIONS, "connect_args": arguments}

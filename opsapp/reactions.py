@@ -13,10 +13,17 @@ from opsapp.notifications import models as notifications, sending
 from opsapp.notifications.waking import NOTICES
 from opsapp.orders import models as orders
 from opsapp.payments import models as payments
-from opsapp.payments.events import DepositsAwaited, PaymentsFailed, PaymentsPaid, RefundsMade
+from opsapp.payments.events import (
+    AnswersRecorded,
+    DepositsAwaited,
+    PaymentsFailed,
+    PaymentsPaid,
+    RefundsMade,
+)
+from opsapp.payments.vetoing import Vetoes
 from opsapp.payments.waking import ATTEMPTS, REFUNDS
 from opsapp.staff import models as staff
-from opsapp.subscriptions import dunning, models as subscriptions
+from opsapp.subscriptions import dunning, models as subscriptions, queries as subscriptions_queries
 from opsapp.tickets import models as tickets
 
 TABLES = (
@@ -25,11 +32,14 @@ TABLES = (
 )  # fmt: skip
 
 REACTIONS: Reactions = {
+    AnswersRecorded: [dunning.on_answers_recorded],
     PaymentsPaid: [dunning.on_payments_paid],
     PaymentsFailed: [dunning.on_payments_failed, sending.on_payments_failed],
     DepositsAwaited: [sending.on_deposits_awaited],
     RefundsMade: [sending.on_refunds_made],
     MethodsStuck: [dunning.on_methods_stuck],
 }
+
+VETOES: Vetoes = {subscriptions_queries.SUBJECT: subscriptions_queries.list_stopped}
 
 WORK: tuple[Work, ...] = (ATTEMPTS, REFUNDS, METHODS, NOTICES)

@@ -180,6 +180,7 @@ def upgrade() -> None:
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("fence", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("turns", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("misses", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column(
             "due_at",
             sa.DateTime(timezone=True),
@@ -411,6 +412,7 @@ def upgrade() -> None:
         ),
         sa.Column("fence", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("turns", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("misses", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column(
             "due_at",
             sa.DateTime(timezone=True),
@@ -578,6 +580,7 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("fence", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("turns", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("misses", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column(
             "due_at",
             sa.DateTime(timezone=True),
@@ -687,6 +690,7 @@ def upgrade() -> None:
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("fence", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("turns", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("misses", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column(
             "due_at",
             sa.DateTime(timezone=True),

@@ -1,11 +1,13 @@
 """What every payment gateway can be asked, in plain values: no ORM object crosses this line."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from time import monotonic
 from typing import Any, ClassVar
 
 from opsapp.kernel.db import require_no_transaction
@@ -37,12 +39,17 @@ class FailureClass(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChargeRequest:
-    """`body` is the stored bytes of the attempt: a replay sends the very same ones."""
+    """`body` is the stored bytes of the attempt: a replay sends the very same ones.
 
+    `call_before` is monotonic: nothing is sent later, because the lease might not outlive it.
+    """
+
+    method_kind: str  # virtual_account: an account is asked for instead of a charge
     gateway_order_id: str
     idempotency_key: str
     body: bytes
-    billing_key: str | None  # None: issue a virtual account
+    billing_key: str | None
+    call_before: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +71,7 @@ class RefundRequest:
     amount: Money
     refundable_before: Money  # the gateway refuses if it holds another figure
     reason: str
+    call_before: float  # monotonic, as in ChargeRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +131,16 @@ class GatewayTransaction:
     at: datetime
 
 
+# Nothing can be asked of a gateway without the key; the customer has to register another method.
+METHOD_GONE = Answer(
+    Outcome.DECLINED,
+    "the payment method is gone",
+    code="METHOD_GONE",
+    failure_class=FailureClass.EXPIRED,
+    retry_mode="none",
+)
+
+
 class Gateway(ABC):
     """An adapter declares what its company promises, and fills in the blanks.
 
@@ -136,6 +154,8 @@ class Gateway(ABC):
     timeout_s: float  # longest wait for one answer
     inquiry_timeout_s: float
     abreast_max: int  # calls in flight that this process may have
+    rate_per_s_max: float  # calls a second that this process may begin; 0: no limit is named
+    _next_call_at = 0.0
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
@@ -148,26 +168,47 @@ class Gateway(ABC):
 
     async def charge(self, request: ChargeRequest) -> Answer:
         require_no_transaction()
+        if not await self._may_send(request.call_before):
+            return Answer(Outcome.NOT_SENT, "the lease is too old to send")
+        if request.billing_key is None and request.method_kind != "virtual_account":
+            return METHOD_GONE
         return await self._charge(request)
 
     async def inquire(self, gateway_order_id: str) -> Answer:
         require_no_transaction()
+        await self._pace()
         return await self._inquire(gateway_order_id)
 
     async def refund(self, request: RefundRequest) -> Answer:
         """Give money back. A repeat under the same key gives it back once."""
         require_no_transaction()
+        if not await self._may_send(request.call_before):
+            return Answer(Outcome.NOT_SENT, "the lease is too old to send")
         return await self._refund(request)
 
     async def issue_billing_key(self, request: BillingKeyRequest) -> Answer:
         """APPROVED carries `billing_key`. A repeat under the same key issues one."""
         require_no_transaction()
+        await self._pace()
         return await self._issue_billing_key(request)
 
     async def list_transactions(self, since: datetime, until: datetime) -> list[GatewayTransaction]:
         """The gateway's own books. Raises GatewayAway when they cannot be read whole."""
         require_no_transaction()
         return await self._list_transactions(since, until)
+
+    async def _may_send(self, call_before: float) -> bool:
+        """Looked at after waiting for a place under the rate limit: that may take long."""
+        await self._pace()
+        return monotonic() <= call_before
+
+    async def _pace(self) -> None:
+        """Keep under the gateway's rate limit by spacing the calls of this process."""
+        if not self.rate_per_s_max:
+            return
+        slot = max(monotonic(), self._next_call_at)
+        self._next_call_at = slot + 1 / self.rate_per_s_max
+        await asyncio.sleep(slot - monotonic())
 
     @abstractmethod
     async def _charge(self, request: ChargeRequest) -> Answer: ...

@@ -4,14 +4,12 @@ No Accept-Language is sent: the Korean enum values of the default are what is pa
 Decisions go by `code`, never by HTTP status, except 429 (turned away unread).
 """
 
-import asyncio
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from time import monotonic
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -61,8 +59,7 @@ class TossGateway(Gateway):
         self.abreast_max = abreast_max
         self._url = url.rstrip("/")
         self._authorization = "Basic " + b64encode(f"{secret_key}:".encode()).decode()
-        self._pause_s = 1 / rate_per_s_max if rate_per_s_max else 0.0
-        self._next_call_at = 0.0
+        self.rate_per_s_max = rate_per_s_max
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
@@ -91,16 +88,22 @@ class TossGateway(Gateway):
 
     async def _charge(self, request: ChargeRequest) -> Answer:
         path = "/v1/virtual-accounts"
-        if request.billing_key is not None:
-            path = f"/v1/billing/{quote(request.billing_key, safe='')}"
-        return await self._ask_for_payment(
-            "POST", path, body=request.body, key=request.idempotency_key
-        )
+        if request.method_kind != "virtual_account":
+            path = f"/v1/billing/{quote(request.billing_key or '', safe='')}"
+        reply = await self._ask("POST", path, body=request.body, key=request.idempotency_key)
+        if isinstance(reply, Answer):
+            return reply
+        return toss_objects.understand_payment(reply[1], trace_id=reply[2])
 
     async def _inquire(self, gateway_order_id: str) -> Answer:
-        return await self._ask_for_payment(
-            "GET", f"/v1/payments/orders/{gateway_order_id}", timeout_s=self.inquiry_timeout_s
-        )
+        path = f"/v1/payments/orders/{gateway_order_id}"
+        reply = await self._ask("GET", path, timeout_s=self.inquiry_timeout_s)
+        if not isinstance(reply, Answer):
+            return toss_objects.understand_payment(reply[1], trace_id=reply[2])
+        if reply.outcome in (Outcome.NOT_FOUND, Outcome.NOT_SENT):
+            return reply
+        # A refused question says nothing about the charge it asked for.
+        return Answer(Outcome.UNKNOWN, f"the inquiry failed ({reply.code})", code=reply.code)
 
     async def _refund(self, request: RefundRequest) -> Answer:
         body = {
@@ -142,20 +145,6 @@ class TossGateway(Gateway):
                 return found
             after = found[-1].transaction_key
 
-    async def _ask_for_payment(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: bytes | None = None,
-        key: str = "",
-        timeout_s: float = 0,
-    ) -> Answer:
-        reply = await self._ask(method, path, body=body, key=key, timeout_s=timeout_s)
-        if isinstance(reply, Answer):
-            return reply
-        return toss_objects.understand_payment(reply[1], trace_id=reply[2])
-
     async def _ask(
         self,
         method: str,
@@ -167,7 +156,6 @@ class TossGateway(Gateway):
     ) -> _Reply | Answer:
         """One request. A reply is a success to be understood; everything else is an Answer."""
         try:
-            await self._pace()
             status, parsed, trace_id = await self._send(
                 method, path, body, key, timeout_s or self.timeout_s
             )
@@ -197,14 +185,6 @@ class TossGateway(Gateway):
             raw = await response.read()
             trace_id = response.headers.get("x-tosspayments-trace-id")
             return response.status, json.loads(raw) if raw else {}, trace_id
-
-    async def _pace(self) -> None:
-        """Keep under the gateway's rate limit by spacing the calls of this process."""
-        if not self._pause_s:
-            return
-        slot = max(monotonic(), self._next_call_at)
-        self._next_call_at = slot + self._pause_s
-        await asyncio.sleep(slot - monotonic())
 
 
 def _as_json(fields: Mapping[str, Any]) -> bytes:

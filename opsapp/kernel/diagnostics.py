@@ -53,8 +53,16 @@ def _redact(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     for name, value in event.items():
-        if _SECRET_NAME.search(name):
-            event[name] = "[redacted]"
-        elif isinstance(value, str):
-            event[name] = _PAN.sub("[digits]", value)
+        event[name] = "[redacted]" if _SECRET_NAME.search(name) else _without_digits(value)
     return event
+
+
+def _without_digits(value: Any) -> Any:
+    """Rendered exceptions are lists of dictionaries: look all the way down."""
+    if isinstance(value, str):
+        return _PAN.sub("[digits]", value)
+    if isinstance(value, dict):
+        return {name: _without_digits(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_digits(each) for each in value]
+    return value

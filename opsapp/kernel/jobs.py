@@ -16,6 +16,7 @@ from redis import Redis, RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 from sqlalchemy import Index, delete, func, select, text, update
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from opsapp.kernel.actors import Actor
@@ -240,7 +241,8 @@ def _nudge() -> None:
     """Try now; if Redis is away the rows stay, and the relay delivers them later."""
     try:
         deliver()
-    except RedisError:  # the caller's work is committed: nothing here may make it look failed
+    except (RedisError, DBAPIError):
+        # The caller's work is committed: nothing here may make it look failed.
         log.warning("jobs.nudge_failed", exc_info=True)
 
 

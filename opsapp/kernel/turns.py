@@ -41,6 +41,7 @@ R = TypeVar("R")
 T = TypeVar("T")
 
 LINGER_S = 0.01  # after the first answer, wait this long for its neighbours
+_WORTH_ANOTHER_TRY = ("40P01", "40001")  # deadlock detected, serialization failure
 RECORD_MAX = 500  # answers written in one transaction
 
 
@@ -54,6 +55,8 @@ class Claimable:
     fence: Mapped[int] = mapped_column(server_default="0")
     # Turns that reached the other company; taken back when nothing was sent.
     turns: Mapped[int] = mapped_column(server_default="0")
+    # Turns in a row that reached nobody: they lengthen the wait and use up nothing.
+    misses: Mapped[int] = mapped_column(server_default="0")
     # Nobody may claim it before: the planned time, or the back-off.
     due_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
     # Held by a worker until then; NULL when nobody holds it.
@@ -213,11 +216,13 @@ class _Desk(Generic[C, A]):
     async def _call(self, claimed: C) -> None:
         try:
             self._answers.append((claimed, await self._steps.call(claimed)))
-        except Exception:
+        except BaseException:  # a cancelled call is one too: its place must be given back
             # Nothing is known, so nothing is recorded: the lease ends and the next turn asks.
             self.running -= 1
             log.exception("turns.call_failed")
-        self._news.set()
+            raise
+        finally:
+            self._news.set()
 
 
 def _giving_nothing(record: Callable[[Sequence[T]], None]) -> Callable[[Sequence[T]], list[None]]:
@@ -235,16 +240,23 @@ def _together(write: Callable[[Sequence[T]], list[R]], batch: Sequence[T]) -> li
     try:
         with transaction():
             return list(write(batch))
-    except (OperationalError, InterfaceError):
-        # The database is away: nobody's fault in this batch. Unclaimed rows stay due, claimed
-        # ones keep their lease, and both come round again.
-        log.exception("turns.database_away", rows=len(batch))
-        return []
-    except Exception:
+    except Exception as error:
+        if _is_database_away(error):
+            # Nobody's fault in this batch. Unclaimed rows stay due, claimed ones keep their
+            # lease, and both come round again.
+            log.exception("turns.database_away", rows=len(batch))
+            return []
         if len(batch) == 1:
             log.exception("turns.poisonous")
             return []
     return [result for one in batch for result in _together(write, [one])]
+
+
+def _is_database_away(error: Exception) -> bool:
+    """A lost deadlock is no outage: PostgreSQL ended one of two batches, which goes again."""
+    if not isinstance(error, (OperationalError, InterfaceError)):
+        return False
+    return getattr(error.orig, "sqlstate", None) not in _WORTH_ANOTHER_TRY
 
 
 def _lock_unhinted(work: Work, *, limit: int) -> list[int]:

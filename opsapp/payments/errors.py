@@ -32,12 +32,6 @@ class NotRetryable(OpsError):
     remedy = "Only a failed payment can be tried again."
 
 
-class MethodNotUsable(OpsError):
-    code = "method_not_usable"
-    message = "This payment method cannot be charged: it is {status}."
-    remedy = "Ask the customer to register another one."
-
-
 class BooksUnread(OpsError):
     code = "gateway_books_unread"
     http_status = 503

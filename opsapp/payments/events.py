@@ -24,6 +24,16 @@ class PaymentFact:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswersRecorded:
+    """Told before PaymentsPaid and PaymentsFailed when one batch holds both: whoever locks rows
+    for them takes all its locks here, in one order, or two batches meet crosswise.
+    """
+
+    paid: tuple[PaymentFact, ...]
+    failed: tuple[PaymentFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentsPaid:
     payments: tuple[PaymentFact, ...]
 

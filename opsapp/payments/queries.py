@@ -53,6 +53,7 @@ def lock_claimable_attempts(attempt_ids: Sequence[int]) -> list[Any]:
             Attempt.status,
             Attempt.fence,
             Attempt.turns,
+            Attempt.misses,
             Attempt.first_sent_at,
             Attempt.gateway_key,
             Payment.subject_type,
@@ -78,11 +79,26 @@ def lock_claimable_attempts(attempt_ids: Sequence[int]) -> list[Any]:
 def lock_payment_states(payment_ids: Sequence[int]) -> dict[int, Any]:
     """Status and amounts of payments, locked before their attempts (house order)."""
     wanted = (
-        select(Payment.id, Payment.status, Payment.captured_minor, Payment.approval_number)
+        select(Payment.id, Payment.status, Payment.captured_minor)
         .where(Payment.id.in_(payment_ids))
         .order_by(Payment.id)
     )
     return {row.id: row for row in db.session.execute(locked(wanted))}
+
+
+def list_unsent(attempt_ids: Sequence[int]) -> list[Any]:
+    """What the attempts are for, of those that have never left the building."""
+    return list(
+        db.session.execute(
+            select(Attempt.payment_id, Payment.subject_type, Payment.subject_id)
+            .join(Payment, Payment.id == Attempt.payment_id)
+            .where(
+                Attempt.id.in_(attempt_ids),
+                Attempt.status == AttemptStatus.READY.value,
+                Attempt.first_sent_at.is_(None),
+            )
+        )
+    )
 
 
 def lock_unsent_attempts(payment_ids: Sequence[int]) -> list[Any]:
@@ -113,6 +129,7 @@ def lock_claimable_refunds(refund_ids: Sequence[int]) -> list[Any]:
             Refund.status,
             Refund.fence,
             Refund.turns,
+            Refund.misses,
             Refund.first_sent_at,
             Refund.failure_code,
             Attempt.gateway_key,
@@ -144,6 +161,11 @@ def lock_attempt_status(attempt_id: int) -> str:
     return db.session.scalars(locked(wanted)).one()
 
 
+def get_payment_of(attempt_id: int) -> Payment:
+    of = select(Payment).join(Attempt, Attempt.payment_id == Payment.id)
+    return db.session.scalars(of.where(Attempt.id == attempt_id)).one()
+
+
 def count_attempts(payment_id: int) -> int:
     return db.session.scalars(select(func.count()).where(Attempt.payment_id == payment_id)).one()
 
@@ -168,16 +190,6 @@ def find_attempt_named(*, gateway_order_id: str | None, gateway_key: str | None)
     if gateway_key:
         return db.session.scalar(select(Attempt.id).where(Attempt.gateway_key == gateway_key))
     return None
-
-
-def list_events(attempt_ids: Sequence[int]) -> list[GatewayEvent]:
-    return list(
-        db.session.scalars(
-            select(GatewayEvent)
-            .where(GatewayEvent.attempt_id.in_(attempt_ids))
-            .order_by(GatewayEvent.id)
-        )
-    )
 
 
 def list_asked_again(attempt_ids: Sequence[int]) -> list[int]:

@@ -11,6 +11,10 @@ from opsapp.kernel.db import db, within_transaction
 from opsapp.payments import queries, recording
 from opsapp.payments.models import GatewayEvent
 from opsapp.payments.states import AttemptStatus
+from opsapp.tickets.opening import NewTicket, open_tickets
+
+# A bank's reversal of a deposit, or a cancel made in the gateway's own console.
+_TAKEN_BACK = ("WAITING_FOR_DEPOSIT", "CANCELED", "PARTIAL_CANCELED", "ABORTED", "EXPIRED")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Message:
     body: str
     gateway_order_id: str | None
     gateway_key: str | None
+    said_status: str | None  # what the body says of the payment; believed by nobody
 
 
 @within_transaction
@@ -30,7 +35,7 @@ def receive(message: Message) -> bool:
     """Store it once and let the attempt it is about be inquired now; False for a repeat.
 
     Nothing in the body is believed: the next turn of the attempt reads the payment at the
-    gateway. A message about an attempt that is settled changes nothing and stays on record.
+    gateway. A message that speaks against a settled payment is shown to a person.
     """
     attempt_id = queries.find_attempt_named(
         gateway_order_id=message.gateway_order_id, gateway_key=message.gateway_key
@@ -51,7 +56,7 @@ def receive(message: Message) -> bool:
     if repeats:
         return False
     if attempt_id is not None:
-        _ask_now(attempt_id)
+        _ask_now(attempt_id, message)
     log.record(
         log.Entry(
             action="gateway_event.received",
@@ -65,7 +70,20 @@ def receive(message: Message) -> bool:
     return True
 
 
-def _ask_now(attempt_id: int) -> None:
+def _ask_now(attempt_id: int, message: Message) -> None:
     """Due at once. One that is in flight is looked at again when its turn is recorded."""
-    if queries.lock_attempt_status(attempt_id) in (AttemptStatus.WAITING, AttemptStatus.UNKNOWN):
+    status = queries.lock_attempt_status(attempt_id)
+    if status in (AttemptStatus.WAITING, AttemptStatus.UNKNOWN):
         recording.look_again([attempt_id])
+    elif status == AttemptStatus.SUCCEEDED and message.said_status in _TAKEN_BACK:
+        _tell_a_person(attempt_id, message)
+
+
+def _tell_a_person(attempt_id: int, message: Message) -> None:
+    """Money may have been taken back behind our back, unless we gave it back ourselves."""
+    payment = queries.get_payment_of(attempt_id)
+    if payment.refunded_minor or payment.refund_pending_minor:
+        return
+    summary = f"the gateway says {message.said_status} about a paid payment"
+    wish = NewTicket("payment", payment.id, payment.customer_id, "gateway_disagrees", summary)
+    open_tickets([wish], by=Actor("gateway", message.gateway_name))

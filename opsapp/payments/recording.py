@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from sqlalchemy import func, update
 
-from opsapp.gateways.base import Answer, ChargeRequest, as_log_fields
+from opsapp.gateways.base import Answer, ChargeRequest, Outcome, as_log_fields
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.crypto import seal
@@ -23,7 +23,13 @@ from opsapp.kernel.states import RowMove
 from opsapp.ledger.posting import Transfer, post
 from opsapp.ledger.rules import SALES, gateway_clearing
 from opsapp.payments import queries, rules
-from opsapp.payments.events import DepositsAwaited, PaymentFact, PaymentsFailed, PaymentsPaid
+from opsapp.payments.events import (
+    AnswersRecorded,
+    DepositsAwaited,
+    PaymentFact,
+    PaymentsFailed,
+    PaymentsPaid,
+)
 from opsapp.payments.models import Attempt, Payment
 from opsapp.payments.rules import Question, Verdict
 from opsapp.payments.states import ATTEMPT, PAYMENT, AttemptStatus, PaymentStatus
@@ -42,7 +48,7 @@ _PAYMENT_AFTER = {
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One attempt in hand. `call_before` is monotonic: later, the lease might not outlive it."""
+    """One attempt in hand."""
 
     attempt_id: int
     fence: int
@@ -52,7 +58,6 @@ class Claim:
     fact: PaymentFact
     first_sent_at: datetime | None
     gateway_key: str | None
-    call_before: float
 
 
 _Judged = tuple[Claim, Answer, Verdict]
@@ -111,14 +116,15 @@ def account_context(idempotency_key: str) -> str:
 
 def _attempt_move(claim: Claim, answer: Answer, verdict: Verdict, now: datetime) -> RowMove:
     never_sent = verdict.took_no_turn and not claim.question.is_resend
-    is_waiting = verdict.status is AttemptStatus.WAITING
+    is_fresh_account = answer.outcome is Outcome.PENDING
     is_over = verdict.status in (AttemptStatus.SUCCEEDED, AttemptStatus.DECLINED)
     turns = claim.question.turns - verdict.took_no_turn
     also: dict[str, Any] = {
         "due_at": now + verdict.wait,
         "leased_until": None,
         "hinted_at": None,
-        "turns": 0 if is_waiting else turns,
+        "turns": 0 if is_fresh_account else turns,
+        "misses": claim.question.misses + 1 if verdict.took_no_turn else 0,
         "first_sent_at": None if never_sent else claim.first_sent_at,
         "gateway_key": answer.gateway_key or claim.gateway_key,
         "approval_number": answer.approval_number,
@@ -228,9 +234,12 @@ def _announce(judged: Sequence[_Judged], payments: dict[int, Any]) -> None:
                     account=answer.account,
                 )
             )
-    if paid := facts.get(AttemptStatus.SUCCEEDED):
+    paid, failed = facts.get(AttemptStatus.SUCCEEDED), facts.get(AttemptStatus.DECLINED)
+    if paid and failed:
+        announce(AnswersRecorded(tuple(paid), tuple(failed)))
+    if paid:
         announce(PaymentsPaid(tuple(paid)))
-    if failed := facts.get(AttemptStatus.DECLINED):
+    if failed:
         announce(PaymentsFailed(tuple(failed)))
     if awaited := facts.get(AttemptStatus.WAITING):
         announce(DepositsAwaited(tuple(awaited)))

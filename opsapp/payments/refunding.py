@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
 from typing import Any
 
-import structlog
 from sqlalchemy import func
 
 from opsapp.gateways import registry
-from opsapp.gateways.base import Answer, Outcome, RefundRequest
+from opsapp.gateways.base import Answer, RefundRequest
 from opsapp.gateways.registry import gateway_named
 from opsapp.kernel import log as journal
 from opsapp.kernel.actors import Actor
@@ -23,7 +21,7 @@ from opsapp.kernel.states import RowMove
 from opsapp.kernel.turns import Steps, take_turns
 from opsapp.ledger.posting import Transfer, post
 from opsapp.ledger.rules import REFUNDS, REFUNDS_IN_TRANSIT
-from opsapp.payments import jobs, queries, returning, rules
+from opsapp.payments import claiming, jobs, queries, returning, rules
 from opsapp.payments.errors import (
     NotRefundable,
     RefundableChanged,
@@ -32,11 +30,9 @@ from opsapp.payments.errors import (
 )
 from opsapp.payments.models import Payment, Refund
 from opsapp.payments.returning import RefundClaim
-from opsapp.payments.rules import Ask, Question
+from opsapp.payments.rules import Ask
 from opsapp.payments.states import REFUND, REFUNDABLE, RefundStatus
 from opsapp.settings import current
-
-log = structlog.get_logger(__name__)
 
 REASON_LENGTH_MAX = 200  # Toss: cancelReason
 
@@ -64,6 +60,8 @@ def request_refund(payment_id: int, wish: RefundWish, *, by: Actor) -> int:
     _require_readable(wish)
     payment = queries.lock_payment(payment_id)
     if (known := queries.find_refund_by_request(wish.request_id)) is not None:
+        if (known.payment_id, known.amount) != (payment.id, wish.amount):
+            raise Invalid(field="request_id", reason="This form was used; open it again.")
         return known.id
     _require_refundable(payment, wish)
     refund = Refund(
@@ -96,8 +94,7 @@ def execute_refunds(refund_ids: Sequence[int], *, by: Actor) -> None:
         record=partial(returning.record_refunds, by=by),
         connected=registry.connected,
     )
-    abreast = min((gateway.abreast_max for gateway in registry.all_gateways()), default=1)
-    take_turns(refund_ids, steps, abreast=abreast, budget_s=current().chunk_budget_s)
+    take_turns(refund_ids, steps, abreast=claiming.abreast_max(), budget_s=current().chunk_budget_s)
 
 
 def _require_readable(wish: RefundWish) -> None:
@@ -160,88 +157,64 @@ def _claim(refund_ids: Sequence[int], *, by: Actor) -> list[RefundClaim]:
     returning.hand_to_staff(stuck, because="no certain answer in many turns", by=by)
     going = [row for row in rows if asks[row.id] is not Ask.STAFF]
     moved = REFUND.move_many(Refund, [_as_move(row, asks[row.id]) for row in going], by=by)
-    return [
-        RefundClaim(
-            refund_id=row.id,
-            payment_id=row.payment_id,
-            customer_id=row.customer_id,
-            fence=row.fence + 1,
-            gateway_name=row.gateway_name,
-            gateway_order_id=row.gateway_order_id,
-            question=_question(row, asks[row.id]),
-            request=_request(row),
-            refunded_before=Money(row.refunded_minor, row.currency),
-            first_sent_at=_first_sent_at(row, asks[row.id]),
-            call_before=started + current().lease_margin_s,
-        )
-        for row in going
-        if row.id in moved
-    ]
+    call_before = started + current().lease_margin_s
+    return [_taken(row, asks[row.id], call_before) for row in going if row.id in moved]
 
 
 async def _call(claim: RefundClaim) -> Answer:
+    """Exactly one request leaves, or none."""
     gateway = gateway_named(claim.gateway_name)
-    if monotonic() > claim.call_before:
-        return Answer(Outcome.NOT_SENT, "the lease is too old to send")
-    try:
-        if claim.question.ask is Ask.SEND:
-            return await gateway.refund(claim.request)
-        return await gateway.inquire(claim.gateway_order_id)
-    except Exception as trouble:
-        log.exception("payments.adapter_failed", refund_id=claim.refund_id)
-        return Answer(Outcome.UNKNOWN, f"the adapter failed ({type(trouble).__name__})")
+    if claim.question.ask is Ask.SEND:
+        call = gateway.refund(claim.request)
+    else:
+        call = gateway.inquire(claim.gateway_order_id)
+    return await claiming.understood(call, refund_id=claim.refund_id)
 
 
 def _ask(row: Any) -> Ask:
     return rules.next_refund_ask(
-        turns=row.turns, failure_code=row.failure_code, may_replay=_may_replay(row)
+        turns=row.turns,
+        first_sent_at=row.first_sent_at,
+        is_contradicted=row.failure_code is not None,
+        may_replay=claiming.may_replay(row),
     )
 
 
-def _may_replay(row: Any) -> bool:
-    window = gateway_named(row.gateway_name).replay_window
-    return rules.may_replay(row.first_sent_at, row.now, window)
-
-
-def _question(row: Any, ask: Ask) -> Question:
-    return Question(
-        ask=ask,
-        previous=row.status,
-        is_resend=row.first_sent_at is not None,
-        may_replay=_may_replay(row),
-        expected=Money(row.amount_minor, row.currency),
-        turns=row.turns + 1,
+def _taken(row: Any, ask: Ask, call_before: float) -> RefundClaim:
+    return RefundClaim(
+        refund_id=row.id,
+        payment_id=row.payment_id,
+        customer_id=row.customer_id,
+        fence=row.fence + 1,
+        gateway_name=row.gateway_name,
+        gateway_order_id=row.gateway_order_id,
+        question=claiming.question(
+            row,
+            ask,
+            may_replay=claiming.may_replay(row),
+            is_contradicted=row.failure_code is not None,
+        ),
+        request=RefundRequest(
+            gateway_key=row.gateway_key,
+            idempotency_key=row.idempotency_key,
+            amount=Money(row.amount_minor, row.currency),
+            refundable_before=Money(row.refundable_before_minor, row.currency),
+            reason=row.reason,
+            call_before=call_before,
+        ),
+        refunded_before=Money(row.refunded_minor, row.currency),
+        failure_code=row.failure_code,
+        first_sent_at=claiming.first_sent_at(row, ask),
     )
-
-
-def _request(row: Any) -> RefundRequest:
-    return RefundRequest(
-        gateway_key=row.gateway_key,
-        idempotency_key=row.idempotency_key,
-        amount=Money(row.amount_minor, row.currency),
-        refundable_before=Money(row.refundable_before_minor, row.currency),
-        reason=row.reason,
-    )
-
-
-def _first_sent_at(row: Any, ask: Ask) -> datetime | None:
-    first: datetime | None = row.first_sent_at or (row.now if ask is Ask.SEND else None)
-    return first
 
 
 def _as_move(row: Any, ask: Ask) -> RowMove:
-    lease_s = gateway_named(row.gateway_name).timeout_s + 2 * current().lease_margin_s
     return RowMove(
         row.id,
         row.status,
         RefundStatus.INFLIGHT,
         because="claimed, to be sent" if ask is Ask.SEND else "claimed, to be inquired",
         fence=row.fence,
-        also={
-            "fence": row.fence + 1,
-            "turns": row.turns + 1,
-            "leased_until": row.now + timedelta(seconds=lease_s),
-            "first_sent_at": _first_sent_at(row, ask),
-        },
+        also=claiming.lease(row, ask),
         detail={"fence": row.fence + 1},
     )

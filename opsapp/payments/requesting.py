@@ -95,19 +95,34 @@ def request_another_attempt(
     PAYMENT.move(payment, PaymentStatus.PENDING, because=because, by=by)
     keys = get_charge_keys([payment_method_id])[payment_method_id]
     payment.gateway_name, payment.method_kind = keys.gateway_name, keys.kind
-    order = PaymentOrder(
-        payment.subject_type,
-        payment.subject_id,
-        payment.customer_id,
-        payment_method_id,
-        payment.title,
-        payment.amount,
-    )
+    order = _order_again(payment, payment_method_id)
     row = _attempt(payment_id, order, keys, due_at=due_at, by=by, number=number)
     [(attempt_id,)] = bulk_insert(Attempt, [row], returning=("id",))
     if hurry:
         _hurry([attempt_id])
     return int(attempt_id)
+
+
+@within_transaction
+def replace_method(
+    payment_ids: Iterable[int], *, payment_method_id: int, due_at: datetime, by: Actor
+) -> int:
+    """Plan with another method what was planned and never sent; returns how many payments.
+
+    An attempt that may be at the gateway goes on to its certain end.
+    """
+    payments = {row.id: row for row in queries.lock_payments(list(payment_ids))}
+    because = "planned again with another payment method"
+    withdrawn = _withdraw_unsent(list(payments), because=because, by=by)
+    keys = get_charge_keys([payment_method_id])
+    for payment_id in sorted(withdrawn):
+        payment, method = payments[payment_id], keys[payment_method_id]
+        payment.gateway_name, payment.method_kind = method.gateway_name, method.kind
+        order = _order_again(payment, payment_method_id)
+        number = queries.count_attempts(payment_id) + 1
+        row = _attempt(payment_id, order, method, due_at=due_at, by=by, number=number)
+        bulk_insert(Attempt, [row])
+    return len(withdrawn)
 
 
 @within_transaction
@@ -117,16 +132,7 @@ def withdraw(payment_ids: Iterable[int], *, because: str, by: Actor) -> int:
     An attempt that may be at the gateway goes on to its certain end.
     """
     payments = {row.id: row for row in queries.lock_payments(list(payment_ids))}
-    attempts = queries.lock_unsent_attempts(list(payments))
-    withdrawn = ATTEMPT.move_many(
-        Attempt,
-        [
-            RowMove(a.id, a.status, AttemptStatus.WITHDRAWN, because, also={"ended_at": a.now})
-            for a in attempts
-        ],
-        by=by,
-    )
-    free = {a.payment_id for a in attempts if a.id in withdrawn}
+    free = _withdraw_unsent(list(payments), because=because, by=by)
     given_up = [
         RowMove(row.id, row.status, PaymentStatus.CANCELLED, because)
         for row in payments.values()
@@ -134,12 +140,34 @@ def withdraw(payment_ids: Iterable[int], *, because: str, by: Actor) -> int:
         or (row.status == PaymentStatus.PENDING and row.id in free)
     ]
     PAYMENT.move_many(Payment, given_up, by=by)
-    return len(withdrawn)
+    return len(free)
 
 
 def request_context(idempotency_key: str) -> str:
     """Where the stored request stands; kernel.crypto opens it under no other."""
     return f"attempts.request|{idempotency_key}"
+
+
+def _withdraw_unsent(payment_ids: Sequence[int], *, because: str, by: Actor) -> set[int]:
+    """The payments whose planned attempt is taken back: each has one at most."""
+    attempts = queries.lock_unsent_attempts(payment_ids)
+    moves = [
+        RowMove(a.id, a.status, AttemptStatus.WITHDRAWN, because, also={"ended_at": a.now})
+        for a in attempts
+    ]
+    withdrawn = ATTEMPT.move_many(Attempt, moves, by=by)
+    return {a.payment_id for a in attempts if a.id in withdrawn}
+
+
+def _order_again(payment: Payment, payment_method_id: int) -> PaymentOrder:
+    return PaymentOrder(
+        payment.subject_type,
+        payment.subject_id,
+        payment.customer_id,
+        payment_method_id,
+        payment.title,
+        payment.amount,
+    )
 
 
 def _payment(order: PaymentOrder, keys: ChargeKeys, now: datetime) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from sqlalchemy import update
 
-from opsapp.gateways.base import Answer, RefundRequest, as_log_fields
+from opsapp.gateways.base import Answer, Outcome, RefundRequest, as_log_fields
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import db, within_transaction
@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class RefundClaim:
-    """One refund in hand. `call_before` is monotonic: later, the lease might not outlive it."""
+    """One refund in hand."""
 
     refund_id: int
     payment_id: int
@@ -40,8 +40,8 @@ class RefundClaim:
     question: Question
     request: RefundRequest
     refunded_before: Money
+    failure_code: str | None
     first_sent_at: datetime | None
-    call_before: float
 
 
 _Judged = tuple[RefundClaim, Answer, RefundVerdict]
@@ -79,7 +79,7 @@ def hand_to_staff(rows: Sequence[Any], *, because: str, by: Actor) -> None:
     moved = REFUND.move_many(Refund, moves, by=by)
     open_tickets(
         [
-            NewTicket("payment", row.payment_id, row.customer_id, "uncertain_refund", because)
+            NewTicket("payment", row.payment_id, row.customer_id, "refund_stuck", because)
             for row in rows
             if row.id in moved
         ],
@@ -92,7 +92,7 @@ def _refund_move(
 ) -> RowMove:
     never_sent = verdict.took_no_turn and not claim.question.is_resend
     is_over = verdict.status in (RefundStatus.SUCCEEDED, RefundStatus.REFUSED)
-    is_contradicted = answer.failure_class == "state_conflict" or is_over
+    contradiction = answer.code if answer.outcome is Outcome.CONFLICT or is_over else None
     return RowMove(
         claim.refund_id,
         RefundStatus.INFLIGHT,
@@ -104,10 +104,11 @@ def _refund_move(
             "leased_until": None,
             "hinted_at": None,
             "turns": claim.question.turns - verdict.took_no_turn,
+            "misses": claim.question.misses + 1 if verdict.took_no_turn else 0,
             "first_sent_at": None if never_sent else claim.first_sent_at,
             "gateway_key": answer.transaction_key,
-            # Set on an open refund, it makes the next turn ask instead of send.
-            "failure_code": answer.code if is_contradicted else None,
+            # On an open refund: what the gateway said against it; the next turn looks instead.
+            "failure_code": contradiction or claim.failure_code,
             "ended_at": now if is_over else None,
         },
         detail=as_log_fields(answer) | {"fence": claim.fence},
@@ -143,7 +144,7 @@ def _release(judged: Sequence[_Judged]) -> None:
 def _open_tickets(judged: Sequence[_Judged], *, by: Actor) -> None:
     reasons = {
         RefundStatus.REFUSED: "refund_refused",
-        RefundStatus.NEEDS_HUMAN: "uncertain_refund",
+        RefundStatus.NEEDS_HUMAN: "refund_stuck",
     }
     open_tickets(
         [

@@ -24,6 +24,7 @@ LOOKS = (
     timedelta(days=1),
 )
 TURNS_MAX = len(LOOKS) + 1
+MISSED_LOOK_MAX = timedelta(minutes=5)  # at a gateway that cannot be reached
 DEPOSIT_LOOK = timedelta(hours=6)  # at an open virtual account, in case its webhook was lost
 
 CUSTOMER_CLASSES = frozenset(
@@ -47,7 +48,8 @@ class Question:
     """What the claim knew, so that the answer can be judged by it.
 
     `is_resend`: an earlier request of the same row may have been executed.
-    `may_replay`: the gateway honours the row's key, and its window is open.
+    `may_replay`: the row's key may be sent again: the gateway honours it, its window is open, and
+    nobody has stopped the charge meanwhile.
     """
 
     ask: Ask
@@ -56,6 +58,8 @@ class Question:
     may_replay: bool
     expected: Money
     turns: int
+    misses: int = 0
+    is_contradicted: bool = False  # the gateway has said that the refund cannot be
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,7 @@ class RefundVerdict:
 
 def next_ask(status: str, *, turns: int, first_sent_at: datetime | None, may_replay: bool) -> Ask:
     """Only a ready row is sent. Whatever may be out already is inquired first."""
-    if turns >= TURNS_MAX and status != A.WAITING:
+    if turns >= TURNS_MAX:
         return Ask.STAFF
     if status == A.READY and (first_sent_at is None or may_replay):
         return Ask.SEND
@@ -92,7 +96,7 @@ def may_replay(first_sent_at: datetime | None, now: datetime, window: timedelta 
 
 def judge(answer: Answer, question: Question) -> Verdict:
     """The next state of an attempt. "Not found" alone is never a decline."""
-    wait = look_after(question.turns)
+    wait = _wait(question)
     match answer.outcome:
         case Outcome.APPROVED if answer.amount != question.expected:
             return Verdict(A.NEEDS_HUMAN, f"approved {answer.amount}, not {question.expected}")
@@ -105,7 +109,8 @@ def judge(answer: Answer, question: Question) -> Verdict:
         case Outcome.DECLINED | Outcome.MISCONFIGURED if _is_about_this_request(answer, question):
             return Verdict(A.DECLINED, f"{answer.because} ({answer.code})")
         case _ if question.previous == A.WAITING:
-            return Verdict(A.WAITING, answer.because, wait)
+            missed = answer.outcome is Outcome.NOT_SENT
+            return Verdict(A.WAITING, answer.because, wait, took_no_turn=missed)
         case Outcome.NOT_SENT if question.ask is Ask.SEND and not question.is_resend:
             return Verdict(A.READY, answer.because, wait, took_no_turn=True)
         case Outcome.NOT_SENT:
@@ -120,7 +125,7 @@ def judge(answer: Answer, question: Question) -> Verdict:
 
 def judge_refund(answer: Answer, question: Question, *, refunded_before: Money) -> RefundVerdict:
     """The next state of a refund; `refunded_before` is what we know to have been given back."""
-    wait = look_after(question.turns)
+    wait = _wait(question)
     if question.ask is Ask.INQUIRE:
         return _judge_refund_inquiry(answer, question, refunded_before, wait)
     match answer.outcome:
@@ -142,16 +147,30 @@ def judge_refund(answer: Answer, question: Question, *, refunded_before: Money) 
             return RefundVerdict(R.UNKNOWN, answer.because or "no certain answer", wait)
 
 
-def next_refund_ask(*, turns: int, failure_code: str | None, may_replay: bool) -> Ask:
-    """A refund is sent again under its own key; after a contradiction the gateway is asked."""
+def next_refund_ask(
+    *, turns: int, first_sent_at: datetime | None, is_contradicted: bool, may_replay: bool
+) -> Ask:
+    """A refund is sent again under its own key; after a contradiction the gateway is asked.
+
+    Asked also every second time: a stored answer that settles nothing is replayed for ever.
+    """
     if turns >= TURNS_MAX:
         return Ask.STAFF
-    return Ask.INQUIRE if failure_code is not None or not may_replay else Ask.SEND
+    if first_sent_at is None:
+        return Ask.SEND
+    return Ask.INQUIRE if is_contradicted or not may_replay or turns % 2 == 0 else Ask.SEND
 
 
 def look_after(turns: int) -> timedelta:
     """How long to wait after the given number of turns (1 = the first has just been taken)."""
     return LOOKS[min(max(turns, 1), len(LOOKS)) - 1]
+
+
+def _wait(question: Question) -> timedelta:
+    """Turns that reached nobody wait longer each time too, but never miss the return by much."""
+    if question.misses:
+        return min(look_after(question.turns + question.misses), MISSED_LOOK_MAX)
+    return look_after(question.turns)
 
 
 def status_after_refund(*, captured_minor: int, refunded_minor: int) -> P:
@@ -188,6 +207,8 @@ def _judge_refund_inquiry(
         return RefundVerdict(R.UNKNOWN, answer.because or "no certain answer", wait)
     if answer.refunded == refunded_before + question.expected:
         return RefundVerdict(R.SUCCEEDED, "found given back at the gateway")
-    if answer.refunded == refunded_before:
+    if answer.refunded == refunded_before and question.is_contradicted:
         return RefundVerdict(R.REFUSED, "the gateway refused; no money moved")
+    if answer.refunded == refunded_before:
+        return RefundVerdict(R.UNKNOWN, "not given back yet", wait)
     return RefundVerdict(R.NEEDS_HUMAN, f"the gateway has given back {answer.refunded}")

@@ -1,5 +1,6 @@
 """What the adapter makes of answers that no sandbox would give, over a real socket."""
 
+import math
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -60,7 +61,7 @@ def gateway(app, strange):
 
 
 def charge(gateway):
-    request = ChargeRequest("op_order", "key", b"{}", "billing")
+    request = ChargeRequest("card", "op_order", "key", b"{}", "billing", call_before=math.inf)
     return ask(lambda: gateway.charge(request), connected=gateway.connected)
 
 
@@ -107,7 +108,7 @@ def test_a_gateway_that_refuses_the_connection_was_sent_nothing(gateway):
 
 def test_every_operation_survives_an_unreadable_success(gateway, monkeypatch):
     monkeypatch.setattr(Strange, "answer", (200, b'{"cancels": [], "billingKey": 1}'))
-    refund = RefundRequest("pay", "key", WON, WON, "reason")
+    refund = RefundRequest("pay", "key", WON, WON, "reason", call_before=math.inf)
     answer = ask(lambda: gateway.refund(refund), connected=gateway.connected)
     assert answer.outcome is Outcome.UNKNOWN
     issue = BillingKeyRequest("customer", "auth", "key")

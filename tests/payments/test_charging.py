@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import event, func, select, update
 from sqlalchemy.exc import IntegrityError
 
+from opsapp.gateways import base
 from opsapp.gateways.registry import connected
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
@@ -137,7 +138,7 @@ def test_a_call_too_late_for_its_lease_is_not_made_and_its_turn_is_taken_back(
     ids = make.attempt_ids([payment_id])
     with transaction():
         [claim] = charging._claim(ids, by=BY)
-    monkeypatch.setattr(charging, "monotonic", lambda: claim.call_before + 0.001)
+    monkeypatch.setattr(base, "monotonic", lambda: claim.request.call_before + 0.001)
     answer = call(claim)
     with transaction():
         recording.record_answers([(claim, answer)], by=BY)

@@ -3,9 +3,10 @@ import json
 import pytest
 from sqlalchemy import select
 
+from opsapp.gateways.base import Answer, Outcome
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import db, transaction
-from opsapp.payments import charging
+from opsapp.payments import charging, recording
 from opsapp.payments.models import Attempt, GatewayEvent, Payment
 from tests.factories import payments as make
 
@@ -93,8 +94,8 @@ def test_a_message_that_comes_while_the_gateway_is_asked_is_not_forgotten(app, a
         [claim] = charging._claim(ids, by=BY)
     knock(app, deposit_callback(awaited))
     with transaction():
-        answer = charging.Answer(charging.Outcome.PENDING, "waiting for the deposit")
-        charging.recording.record_answers([(claim, answer)], by=BY)
+        answer = Answer(Outcome.PENDING, "waiting for the deposit")
+        recording.record_answers([(claim, answer)], by=BY)
     assert due_ids() == ids
 
 

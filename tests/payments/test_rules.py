@@ -3,16 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from opsapp.gateways.base import Answer, FailureClass, Outcome
 from opsapp.kernel.money import Money
 from opsapp.payments import rules
 from opsapp.payments.rules import Ask, Question
-from opsapp.payments.states import ATTEMPT, REFUND
-from opsapp.payments.states import AttemptStatus as A
-from opsapp.payments.states import RefundStatus as R
+from opsapp.payments.states import ATTEMPT, REFUND, AttemptStatus as A, RefundStatus as R
 
 PRICE = Money(9900, "KRW")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -93,7 +90,8 @@ def test_every_refund_verdict_is_allowed_and_refuses_only_what_is_definite(
         (A.READY, NOW, False, 3, Ask.INQUIRE),
         (A.UNKNOWN, NOW, True, 1, Ask.INQUIRE),
         (A.INFLIGHT, NOW, True, 1, Ask.INQUIRE),
-        (A.WAITING, NOW, True, 99, Ask.INQUIRE),
+        (A.WAITING, NOW, True, 3, Ask.INQUIRE),
+        (A.WAITING, NOW, True, rules.TURNS_MAX, Ask.STAFF),
         (A.UNKNOWN, NOW, True, rules.TURNS_MAX, Ask.STAFF),
     ],
 )
