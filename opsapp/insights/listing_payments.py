@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, literal_column, or_, select, union
+from sqlalchemy import Select, func, literal_column, select, union
 from sqlalchemy.orm import InstrumentedAttribute
 
 from opsapp.customers.models import Customer, PaymentMethod
@@ -75,10 +75,12 @@ def list_payments(wish: PaymentWish, *, cursor: str | None, size: int = PAGE_SIZ
     """Newest first. Raises BadCursor, and Invalid for a period that runs backwards."""
     if wish.since and wish.until and wish.until < wish.since:
         raise Invalid(field="until", reason="The period ends before it begins.")
-    is_uncertain = or_(
-        Payment.id.in_(select(Attempt.payment_id).where(Attempt.status.in_(UNCERTAIN))),
-        Payment.id.in_(select(Refund.payment_id).where(Refund.status.in_(REFUND_UNCERTAIN))),
-    )
+    # One union, not two conditions joined by OR: PostgreSQL then starts from these few rows.
+    uncertain = union(
+        select(Attempt.payment_id).where(Attempt.status.in_(UNCERTAIN)),
+        select(Refund.payment_id).where(Refund.status.in_(REFUND_UNCERTAIN)),
+    ).subquery()
+    is_uncertain = Payment.id.in_(select(uncertain.c.payment_id))
     statement = select(
         *COLUMNS,
         Customer.id.label("customer_id"),

@@ -1,7 +1,5 @@
 import pytest
-from hypothesis import HealthCheck, given
-from hypothesis import settings as how
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings as how, strategies as st
 
 from opsapp import settings
 from opsapp.kernel.crypto import Unreadable, blind_index, seal, unseal

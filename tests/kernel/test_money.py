@@ -1,6 +1,5 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from opsapp.kernel.errors import Invalid
 from opsapp.kernel.money import BIGINT_MAX, EXPONENTS, Money, parse_money

@@ -2,8 +2,7 @@ from enum import StrEnum
 
 import psycopg
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from sqlalchemy import select
 
 from opsapp.kernel.actors import Actor
