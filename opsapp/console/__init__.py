@@ -1,0 +1,53 @@
+"""The staff's door: sign in, look, act. Views parse, ask one room to act, and render."""
+
+from flask import Blueprint, Flask
+from flask_bootstrap import Bootstrap5
+from werkzeug.routing import IntegerConverter, Map
+
+from opsapp.console import (
+    access,
+    audit,
+    customers,
+    errors,
+    frame,
+    home,
+    jobs,
+    notifications,
+    operations,
+    payments,
+    preferences,
+    refunds,
+    signing_in,
+    staff,
+    subscriptions,
+    tickets,
+)
+from opsapp.kernel.money import BIGINT_MAX
+
+NOUNS = (
+    home, signing_in, preferences, payments, refunds, subscriptions, customers, notifications,
+    tickets, jobs, audit, staff,
+)  # fmt: skip
+
+
+class RowId(IntegerConverter):
+    """A row's number: what does not fit in a bigint is no address of ours."""
+
+    def __init__(self, url_map: Map) -> None:
+        super().__init__(url_map, min=1, max=BIGINT_MAX)
+
+
+def install(app: Flask) -> None:
+    """Hang the door into the application. Raises UndeclaredRoute if a route names no permission."""
+    app.url_map.converters["id"] = RowId
+    app.config["BOOTSTRAP_SERVE_LOCAL"] = True
+    Bootstrap5(app)
+    frame.install(app)
+    access.install(app)
+    console = Blueprint("console", __name__, url_prefix="/console")
+    for noun in NOUNS:
+        console.register_blueprint(noun.routes)
+    app.register_blueprint(console)
+    app.register_blueprint(operations.routes)
+    errors.install(app)
+    access.refuse_undeclared(app)

@@ -1,0 +1,132 @@
+"""What forms and query strings may hold. An unreadable filter is named, never ignored."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import request
+from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
+from wtforms import HiddenField, PasswordField, RadioField, SelectField, StringField, TextAreaField
+from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
+
+from opsapp.console import words
+from opsapp.kernel.errors import Invalid
+from opsapp.kernel.locale import gettext as _
+from opsapp.kernel.money import Money, parse_money
+
+CONSOLE = "/console/"
+# Values alone: templates give them their words.
+FULL_OR_PARTIAL: list[Any] = ["full", "partial"]
+REASONS: list[Any] = ["", *words.REFUND_REASONS]
+ROLES: list[Any] = list(words.ROLE)
+
+
+class SignInForm(FlaskForm):
+    email = StringField(validators=[InputRequired(), Length(max=200)])
+    password = PasswordField(validators=[InputRequired(), Length(max=128)])
+
+
+class RefundForm(FlaskForm):
+    """`seen` is the refundable amount that the screen showed, `request_id` came with the form."""
+
+    kind = RadioField(choices=FULL_OR_PARTIAL, default="full")
+    amount = StringField(validators=[Length(max=30)])
+    reason_code = SelectField(
+        choices=REASONS,
+        validators=[InputRequired(message="Choose a reason.")],
+    )
+    reason_text = TextAreaField(validators=[Length(max=150, message="At most 150 characters.")])
+    request_id = HiddenField(validators=[InputRequired(), Regexp(r"^[A-Za-z0-9_-]{16,64}$")])
+    seen = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9]{1,18}$")])
+    currency = HiddenField(validators=[InputRequired(), Regexp(r"^[A-Z]{3}$")])
+
+    def validate_amount(self, field: StringField) -> None:
+        if self.kind.data == "full":
+            return
+        try:
+            wished = parse_money(field.data or "", self.currency.data or "KRW")
+        except Invalid as error:
+            raise ValidationError(_("Enter the amount in digits, for example 12,000.")) from error
+        if wished.minor > int(self.seen.data or 0):
+            raise ValidationError(_("This is more than can still be refunded."))
+
+    def validate_reason_text(self, field: TextAreaField) -> None:
+        if self.reason_code.data == "other" and not (field.data or "").strip():
+            raise ValidationError(_("Describe the reason."))
+
+    @property
+    def wished(self) -> Money:
+        """Only after validation."""
+        if self.kind.data == "full":
+            return Money(int(self.seen.data or 0), self.currency.data or "KRW")
+        return parse_money(self.amount.data or "", self.currency.data or "KRW")
+
+    @property
+    def reason(self) -> str:
+        """As it goes to the gateway and to the customer's statement."""
+        label = _(words.REFUND_REASONS.get(self.reason_code.data or "", ""))
+        text = (self.reason_text.data or "").strip()
+        if self.reason_code.data == "other":
+            return text
+        return f"{label}: {text}" if text else label
+
+
+class NoteForm(FlaskForm):
+    note = TextAreaField(
+        validators=[
+            DataRequired(message="Write what was done."),
+            Length(max=400, message="At most 400 characters."),
+        ]
+    )
+
+
+class NewAccountForm(FlaskForm):
+    email = StringField(validators=[InputRequired(message="Enter an e-mail."), Length(max=200)])
+    name = StringField(validators=[DataRequired(message="Enter a name."), Length(max=100)])
+    role = SelectField(choices=ROLES)
+    password = PasswordField(validators=[InputRequired(message="Enter a password.")])
+
+
+def text(name: str, args: MultiDict[str, str] | None = None) -> str:
+    """A query argument; PostgreSQL cannot hold NUL, so it is dropped."""
+    return (args or request.args).get(name, "").replace("\x00", "").strip()
+
+
+def choice(name: str, allowed: Mapping[str, Any] | tuple[str, ...], default: str) -> str:
+    """Raises Invalid naming the argument and what it may be."""
+    value = text(name) or default
+    if value not in allowed and value != default:
+        raise Invalid(field=name, reason=_("{value} is not one of the choices.", value=value[:50]))
+    return value
+
+
+def day(name: str) -> date | None:
+    """Raises Invalid."""
+    value = text(name)
+    if not value:
+        return None
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise Invalid(
+            field=name, reason=_("{value} is not a date like 2026-11-22.", value=value[:50])
+        ) from error
+
+
+def whole_number(name: str) -> int | None:
+    """Raises Invalid. Separators are taken as people write them."""
+    value = text(name).replace(",", "")
+    if not value:
+        return None
+    if not (value.isascii() and value.isdigit()) or len(value) > 18:
+        raise Invalid(field=name, reason=_("{value} is not a whole number.", value=value[:50]))
+    return int(value)
+
+
+def safe_next(wanted: str, default: str) -> str:
+    """Only an address of this console is gone back to."""
+    parts = urlsplit(wanted)
+    is_ours = not parts.scheme and not parts.netloc and wanted.startswith(CONSOLE)
+    return wanted if is_ours and "\\" not in wanted and "\n" not in wanted else default

@@ -1,0 +1,194 @@
+"""What surrounds every page: request id, language, theme, headers, the line in the access log."""
+
+import hashlib
+import secrets
+import time
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import structlog
+from flask import Flask, Response, current_app, g, render_template, request, url_for
+from markupsafe import Markup
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from opsapp.console import access, words
+from opsapp.kernel import clock, locale, log
+from opsapp.kernel.masking import mask_account, mask_email, mask_name, mask_phone
+from opsapp.kernel.money import Money
+from opsapp.settings import current
+from opsapp.staff.rules import Permission
+
+lines = structlog.get_logger("access")
+
+# The hash is that of the empty string: a chart may add an empty <style> and fill it by script.
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; img-src 'self' data:; "
+        "style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; "
+        "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+}
+FILES_KEPT_S = 31_536_000  # their addresses carry a hash of the content
+NAVIGATION = (
+    ("console.home.show", "house", "Home", Permission.VIEW),
+    ("console.payments.show_list", "credit-card", "Payments", Permission.VIEW),
+    ("console.refunds.show_list", "arrow-counterclockwise", "Refunds", Permission.VIEW),
+    ("console.subscriptions.show_list", "arrow-repeat", "Subscriptions", Permission.VIEW),
+    ("console.customers.show_list", "people", "Customers", Permission.VIEW),
+    ("console.tickets.show_list", "inbox", "Tickets", Permission.VIEW),
+    ("console.notifications.show_list", "envelope", "Notices sent", Permission.VIEW),
+    ("console.jobs.show", "stack", "Queues and schedules", Permission.VIEW),
+    ("console.audit.show_list", "shield-check", "Audit log", Permission.READ_LOG),
+    ("console.staff.show_list", "person-gear", "Staff", Permission.MANAGE_STAFF),
+)
+LOCALE_COOKIE = "opsapp_locale"
+
+
+def install(app: Flask) -> None:
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = FILES_KEPT_S
+    if proxies := current().proxy_count:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
+    app.before_request(_open)
+    app.after_request(_close)
+    app.jinja_env.globals.update(_globals())
+    app.jinja_env.filters.update(_filters())
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.context_processor(_context)
+
+
+def now() -> Any:
+    """Business time, read once a request."""
+    if "now" not in g:
+        g.now = clock.now()
+    return g.now
+
+
+def fragment(template: str, **values: Any) -> Markup:
+    """A part of a page, to stand inside another template as it is."""
+    return Markup(render_template(template, **values))  # noqa: S704 - escaped when rendered
+
+
+def because(reason: str) -> str:
+    """A log entry's reason in the reader's language; what follows in brackets is a code."""
+    head, bracket, code = reason.partition(" (")
+    known = words.TICKET_REASON.get(head) or words.NOTICE_KIND.get(head) or head
+    return locale.gettext(known) + bracket + code
+
+
+def is_fragment() -> bool:
+    """htmx asks for a part of a page."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def _open() -> None:
+    g.began = time.perf_counter()
+    g.request_id = secrets.token_hex(8)
+    log.origin.set(log.Origin(request.remote_addr or "", g.request_id))
+    chosen = request.cookies.get(LOCALE_COOKIE, "ko")
+    if request.path.startswith("/console"):
+        known = access.find_visitor()
+        chosen = known.locale if known else chosen
+    locale.current_locale.set(chosen if chosen in locale.LOCALES else "ko")
+
+
+def _close(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    if request.endpoint != "static" and not str(request.endpoint).startswith("bootstrap."):
+        _log_line(response)
+    return response
+
+
+def _log_line(response: Response) -> None:
+    """The route's pattern, never the address: a search box holds names and numbers."""
+    took_ms = round((time.perf_counter() - g.get("began", time.perf_counter())) * 1000, 1)
+    lines.info(
+        "request",
+        request_id=g.get("request_id"),
+        method=request.method,
+        route=str(request.url_rule) if request.url_rule else None,
+        status=response.status_code,
+        took_ms=took_ms,
+        length=response.content_length,
+    )
+
+
+def _globals() -> dict[str, Any]:
+    return {
+        "_": locale.gettext,
+        "Permission": Permission,
+        "words": words,
+        "because": because,
+        "now": now,
+        "real_now": lambda: datetime.now(UTC),
+        "days_ago": lambda count: locale.kst_day(now() - timedelta(days=count)),
+        "mode": current().mode,
+        "asset": _asset,
+        "bootstrap_file": _bootstrap_file,
+        "navigation": NAVIGATION,
+    }
+
+
+def _filters() -> dict[str, Any]:
+    return {
+        "won": locale.won,
+        "kst": locale.kst,
+        "kst_short": locale.kst_short,
+        "kst_clock": lambda moment: locale.kst(moment)[11:16],
+        "kst_seconds": lambda moment: locale.kst(moment)[:19],
+        "kst_with_utc": locale.kst_with_utc,
+        "kst_day": locale.kst_day,
+        "ago": lambda moment, since=None: locale.ago(moment, now=since or now()),
+        "money": lambda minor, currency="KRW": Money(int(minor), currency),
+        "mask_name": mask_name,
+        "mask_email": mask_email,
+        "mask_phone": mask_phone,
+        "mask_account": mask_account,
+    }
+
+
+def _context() -> dict[str, Any]:
+    return {
+        "visitor": access.find_visitor(),
+        "may": access.may,
+        "locale": locale.current_locale.get(),
+        "here": request.full_path.rstrip("?"),
+        "link": _link,
+    }
+
+
+def _link(**changes: Any) -> str:
+    """This list with some of its query string changed; None drops a name."""
+    kept: dict[str, Any] = {**(request.view_args or {}), **request.args.to_dict()}
+    kept.pop("cursor", None)
+    wanted = {name: value for name, value in (kept | changes).items() if value not in (None, "")}
+    return url_for(str(request.endpoint), **wanted)
+
+
+def _asset(name: str) -> str:
+    return url_for("static", filename=name, v=_fingerprint(f"{current_app.static_folder}/{name}"))
+
+
+def _bootstrap_file(name: str) -> str:
+    folder = current_app.blueprints["bootstrap"].static_folder
+    return url_for("bootstrap.static", filename=name, v=_fingerprint(f"{folder}/{name}"))
+
+
+@lru_cache(maxsize=64)
+def _fingerprint(file: str) -> str:
+    """A changed file has another address; `opsapp doctor` names what is missing."""
+    path = Path(file)
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:10] if path.exists() else "missing"

@@ -1,0 +1,159 @@
+"""Give money back: a form, a review of what will happen, then the live progress."""
+
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+
+from opsapp.console import access, errors, forms, frame, words
+from opsapp.console.access import requires
+from opsapp.console.forms import RefundForm
+from opsapp.insights import showing_payments, watching
+from opsapp.kernel import jobs
+from opsapp.kernel.db import transaction
+from opsapp.kernel.errors import OpsError
+from opsapp.kernel.ids import new_ref
+from opsapp.kernel.money import Money
+from opsapp.payments import refunding
+from opsapp.payments.errors import RefundableChanged
+from opsapp.payments.states import REFUNDABLE
+from opsapp.staff import queries as staff
+from opsapp.staff.rules import Permission
+
+routes = Blueprint("refunds", __name__)
+
+ENDED = ("succeeded", "refused", "needs_human")
+# Seconds between two looks at a refund under way.
+POLLS_S = (2, 2, 3, 5, 8, 10)
+
+Answer = str | Response | tuple[str, int]
+
+
+@routes.get("/refunds/")
+@requires(Permission.VIEW)
+def show_list() -> str:
+    status = forms.choice("status", words.REFUND, "")
+    page = watching.list_refunds(status=status, cursor=request.args.get("cursor"))
+    return render_template("console/refunds/list.html", page=page, status=status)
+
+
+@routes.post("/payments/<id:payment_id>/refunds/review")
+@requires(Permission.REFUND)
+def review(payment_id: int) -> Answer:
+    """Say what would happen; nothing is written."""
+    payment, customer, _ = showing_payments.get_payment(payment_id)
+    form = RefundForm()
+    if not form.validate_on_submit():
+        return _shown(payment_id, render_form(payment, form)), 422
+    if int(form.seen.data or 0) != payment.refundable.minor:
+        seen = Money(int(form.seen.data or 0), payment.currency)
+        return _conflict(payment_id, RefundableChanged(refundable=payment.refundable, seen=seen))
+    panel = frame.fragment(
+        "console/refunds/_review.html",
+        payment=payment,
+        customer=customer,
+        form=form,
+        left=payment.refundable - form.wished,
+    )
+    return _shown(payment_id, panel)
+
+
+@routes.post("/payments/<id:payment_id>/refunds")
+@requires(Permission.REFUND)
+def request_refund(payment_id: int) -> Answer:
+    """One refund per form, however often it is sent."""
+    form = RefundForm()
+    payment, _customer, _ref = showing_payments.get_payment(payment_id)
+    if not form.validate_on_submit():
+        return _shown(payment_id, render_form(payment, form)), 422
+    wish = refunding.RefundWish(
+        request_id=form.request_id.data or "",
+        amount=form.wished,
+        seen_refundable_minor=int(form.seen.data or 0),
+        reason=form.reason,
+    )
+    try:
+        with transaction():
+            refund_id = refunding.request_refund(payment_id, wish, by=access.current_actor())
+    except OpsError as error:
+        return _conflict(payment_id, error)
+    if not frame.is_fragment():
+        return redirect(url_for("console.payments.show", payment_id=payment_id))
+    return _progress(refund_id, turn=0), 202
+
+
+@routes.get("/refunds/<id:refund_id>/progress")
+@requires(Permission.VIEW, polled=True)
+def progress(refund_id: int) -> str:
+    turn = min(forms.whole_number("turn") or 0, len(POLLS_S))
+    return _progress(refund_id, turn=turn)
+
+
+@routes.get("/payments/<id:payment_id>/refunds/form")
+@requires(Permission.REFUND)
+def show_form(payment_id: int) -> Answer:
+    payment, _customer, _ref = showing_payments.get_payment(payment_id)
+    return _shown(payment_id, render_form(payment, fresh_form(payment.refundable)))
+
+
+def fresh_form(refundable: Money) -> RefundForm:
+    """Carries the number that makes a double click one refund, and the amount seen."""
+    return RefundForm(
+        formdata=None,
+        request_id=new_ref("req"),
+        seen=str(refundable.minor),
+        currency=refundable.currency,
+    )
+
+
+def render_form(payment: Any, form: RefundForm, notice: str = "") -> Markup:
+    is_refundable = payment.status in REFUNDABLE and payment.refundable.minor > 0
+    return frame.fragment(
+        "console/refunds/_form.html",
+        payment=payment,
+        form=form,
+        notice=notice,
+        is_refundable=is_refundable,
+        reasons=words.REFUND_REASONS,
+    )
+
+
+def _progress(refund_id: int, *, turn: int) -> str:
+    refund = showing_payments.get_refund(refund_id)
+    is_over = refund.status in ENDED
+    return render_template(
+        "console/refunds/_progress.html",
+        refund=refund,
+        amount=Money(refund.amount_minor, refund.currency),
+        is_over=is_over,
+        turn=turn + 1,
+        wait_s=POLLS_S[min(turn, len(POLLS_S) - 1)],
+        redis_answers=is_over or jobs.redis_answers(),
+    )
+
+
+def _conflict(payment_id: int, error: OpsError) -> tuple[str, int]:
+    """Somebody was faster, or the figures changed: a fresh form that says so."""
+    payment, _customer, _ref = showing_payments.get_payment(payment_id)
+    panel = render_form(payment, fresh_form(payment.refundable), errors.told(error))
+    return _shown(payment_id, panel), error.http_status
+
+
+def _shown(payment_id: int, panel: Markup) -> str:
+    """The panel alone for htmx; without script the whole page around it."""
+    return panel if frame.is_fragment() else render_detail(payment_id, panel)
+
+
+def render_detail(payment_id: int, panel: Markup | None = None) -> str:
+    """The payment's page; `panel` stands in for the empty refund form."""
+    picture = showing_payments.get_picture(payment_id)
+    payment = picture.payment
+    actors = {entry.actor for entry in picture.timeline}
+    actors |= {refund.requested_by for refund in picture.refunds}
+    return render_template(
+        "console/payments/detail.html",
+        picture=picture,
+        names=staff.names_of_actors(actors),
+        panel=panel or render_form(payment, fresh_form(payment.refundable)),
+    )

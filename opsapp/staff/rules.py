@@ -1,0 +1,54 @@
+"""Who may do what, and which passwords are taken. The table is the whole of it."""
+
+from enum import StrEnum
+
+from opsapp.kernel.errors import Invalid
+
+PASSWORD_LENGTH_MIN = 12  # PCI DSS 8.3.6
+PASSWORD_LENGTH_MAX = 128  # ASVS 6.2.9 asks for at least 64; an end keeps hashing affordable
+
+NAME_LENGTH_TELLING = 5
+
+
+class Role(StrEnum):
+    CS = "cs"
+    FINANCE = "finance"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+
+
+class Permission(StrEnum):
+    VIEW = "view"
+    REFUND = "refund"
+    MANAGE_SUBSCRIPTIONS = "manage_subscriptions"
+    WORK_TICKETS = "work_tickets"
+    READ_LOG = "read_log"
+    MANAGE_STAFF = "manage_staff"
+
+
+P = Permission
+
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.CS: frozenset({P.VIEW, P.REFUND, P.MANAGE_SUBSCRIPTIONS, P.WORK_TICKETS}),
+    Role.FINANCE: frozenset({P.VIEW, P.REFUND}),
+    Role.ADMIN: frozenset(Permission),
+    Role.AUDITOR: frozenset({P.VIEW, P.READ_LOG}),
+}
+
+
+def allows(role: str, permission: Permission) -> bool:
+    return permission in PERMISSIONS[Role(role)]
+
+
+def check_password(password: str, *, email: str) -> None:
+    """Raises Invalid. Length is what counts; composition rules make people worse at it."""
+    if len(password) < PASSWORD_LENGTH_MIN:
+        raise Invalid(field="password", reason=f"needs at least {PASSWORD_LENGTH_MIN} characters.")
+    if len(password) > PASSWORD_LENGTH_MAX:
+        raise Invalid(field="password", reason=f"has more than {PASSWORD_LENGTH_MAX} characters.")
+    if len(set(password)) < 5:
+        raise Invalid(field="password", reason="repeats the same few characters.")
+    name = email.partition("@")[0].lower()
+    # "cs" would forbid one random password in forty.
+    if len(name) >= NAME_LENGTH_TELLING and name in password.lower():
+        raise Invalid(field="password", reason="must not hold the name of the account.")

@@ -1,0 +1,77 @@
+"""Every message key that the program can show, found by reading its sources."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TUPLES = ("BECAUSE", "FAILURE_UNKNOWN", "FILLED_IN")
+_IN_TEMPLATE = re.compile(r"""\b_\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
+
+
+def keys() -> set[str]:
+    return {key for key in (*_of_templates(), *_of_code(), *_of_words(), *_of_refusals()) if key}
+
+
+def _of_templates() -> Iterator[str]:
+    for file in (ROOT / "templates").rglob("*.html"):
+        for double, single in _IN_TEMPLATE.findall(file.read_text()):
+            yield (double or single).replace('\\"', '"').replace("\\'", "'")
+
+
+def _of_code() -> Iterator[str]:
+    """_("...") calls, and the messages of form validators."""
+    for file in (ROOT / "opsapp" / "console").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "id", "")
+            if name == "_" and isinstance(node.args[0], ast.Constant):
+                yield node.args[0].value
+            for keyword in node.keywords:
+                if keyword.arg == "message" and isinstance(keyword.value, ast.Constant):
+                    yield keyword.value.value
+
+
+def _of_words() -> Iterator[str]:
+    """Strings of opsapp/console/words.py and tables like NAVIGATION that read as text."""
+    words = ast.parse((ROOT / "opsapp/console/words.py").read_text())
+    for node in ast.walk(words):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Word":
+            yield node.args[0].value
+        elif isinstance(node, ast.Dict):
+            for value in node.values:
+                yield from _texts(value)
+        elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in TUPLES:
+            yield from ast.literal_eval(node.value)
+    for name in ("frame", "payments"):
+        tree = ast.parse((ROOT / f"opsapp/console/{name}.py").read_text())
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "NAVIGATION":
+                yield from (row.elts[2].value for row in node.value.elts)
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "BASES":
+                yield from (value.value for value in node.value.values)
+
+
+def _texts(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    if isinstance(node, ast.Tuple):
+        for element in node.elts:
+            yield from _texts(element)
+
+
+def _of_refusals() -> Iterator[str]:
+    """message and remedy of every OpsError that this door can meet."""
+    rooms = ("customers", "kernel", "payments", "staff", "subscriptions", "tickets")
+    files = [ROOT / "opsapp" / room / "errors.py" for room in rooms]
+    for file in [*files, ROOT / "opsapp/kernel/paging.py"]:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in (
+                "message",
+                "remedy",
+            ):
+                value = ast.literal_eval(node.value)
+                if value and value != "{reason}":
+                    yield value

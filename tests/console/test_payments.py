@@ -1,0 +1,191 @@
+import re
+
+import pytest
+from sqlalchemy import update
+
+from opsapp.kernel.db import db, transaction
+from opsapp.payments.models import Payment
+from tests.factories import payments as make
+
+ROW = re.compile(r'<th scope="row"><a class="mono" href="/console/payments/(\d+)"')
+NEXT = re.compile(r'rel="next" href="([^"]+)"')
+PREVIOUS = re.compile(r'rel="prev" href="([^"]+)"')
+
+# Statements of one page, the sign-in's own included. A page that asks one more must say why.
+STATEMENTS = {
+    "/console/": 11,
+    "/console/payments/": 4,
+    "/console/refunds/": 4,
+    "/console/subscriptions/": 4,
+    "/console/customers/": 4,
+    "/console/tickets/": 4,
+    "/console/notifications/": 4,
+    "/console/jobs/": 16,
+    "/console/audit/": 8,
+}
+
+
+def ids(page):
+    return [int(number) for number in ROW.findall(page.text)]
+
+
+def found(visitor, query):
+    page = visitor.get(f"/console/payments/?{query}")
+    assert page.status_code == 200, page.text[-300:]
+    return set(ids(page))
+
+
+def test_the_search_box_finds_a_payment_by_each_of_its_names(cs, scene, owner):
+    [(ref, approval, order_id, gateway_key, first6, last4)] = owner.execute(
+        "SELECT p.ref, p.approval_number, a.gateway_order_id, a.gateway_key, m.first6, m.last4 "
+        "FROM payments p JOIN attempts a ON a.payment_id = p.id "
+        "JOIN payment_methods m ON m.id = a.payment_method_id WHERE p.id = %s",
+        (scene.paid,),
+    ).fetchall()
+    keys = (
+        ref, approval, order_id, gateway_key, first6, last4.replace("*", "7"), "C-1001", "홍길동",
+        "길동", "c0@example.com", "C0@EXAMPLE.COM", "5678", "010-1234-5678", "01012345678",
+        str(scene.paid), f"  {ref} ",
+    )  # fmt: skip
+    for key in keys:
+        assert scene.paid in found(cs, f"q={key}"), key
+    for key in (ref, "홍길동", order_id):
+        assert found(cs, f"q={key}") == {scene.paid}, "nothing but what was looked for"
+    for key in ("nothing", "0000", "%", "_", "'", "9" * 30):
+        assert found(cs, f"q={key}") == set(), key
+
+
+def test_each_tab_shows_its_statuses(cs, scene):
+    assert found(cs, "tab=failed") == {scene.failed}
+    assert found(cs, "tab=uncertain") == {scene.uncertain}
+    assert found(cs, "tab=awaiting") == {scene.awaiting}
+    assert found(cs, "tab=approved") == {scene.paid, scene.partly_refunded}
+    assert found(cs, "tab=refunded") == {scene.partly_refunded}
+
+
+def test_filters_add_up_and_name_their_basis(cs, scene):
+    assert found(cs, "method=virtual_account") == {scene.awaiting}
+    assert found(cs, "amount_from=100,000&amount_to=150000") == {scene.paid}
+    assert found(cs, "status=paid&gateway=toss") == {scene.paid}
+    assert found(cs, "since=2020-01-01&until=2020-12-31") == set()
+    assert found(cs, "basis=paid&since=2020-01-01") == {scene.paid, scene.partly_refunded}
+    assert "승인 시각" in cs.get("/console/payments/?basis=paid&since=2020-01-01").text
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "tab=nonsense", "status=x", "since=yesterday", "amount_from=many", "cursor=garbage",
+        "cursor=WyI8IiwxXQ", "since=2026-02-02&until=2026-01-01", "cursor=" + "A" * 500,
+    ],
+)  # fmt: skip
+def test_an_unreadable_address_is_named_not_ignored(cs, query):
+    page = cs.get(f"/console/payments/?{query}")
+    assert page.status_code in (400, 422)
+    assert "처리하지 못했습니다" in page.text
+
+
+def test_pages_follow_each_other_without_a_gap_or_a_repeat(house, cs):
+    with house.app_context():
+        made = make.make_payments(73)
+    seen, path, backwards = [], "/console/payments/?method=card", []
+    while path:
+        page = cs.get(path)
+        seen += ids(page)
+        backwards.append(path)
+        onward = NEXT.search(page.text)
+        path = onward[1].replace("&amp;", "&") if onward else None
+    assert sorted(seen) == sorted(made)
+    assert seen == sorted(seen, reverse=True)
+    assert len(backwards) == 3
+    back = PREVIOUS.search(cs.get(backwards[-1]).text)[1].replace("&amp;", "&")
+    assert ids(cs.get(back)) == seen[30:60], "the page before, and the filter is still there"
+    assert "method=card" in back
+
+
+def test_rows_added_meanwhile_move_nobody_to_another_page(house, cs):
+    with house.app_context():
+        make.make_payments(40)
+    page = cs.get("/console/payments/")
+    onward = NEXT.search(page.text)[1].replace("&amp;", "&")
+    rest = ids(cs.get(onward))
+    with house.app_context():
+        make.make_payments(5)
+    assert ids(cs.get(onward)) == rest
+
+
+@pytest.mark.parametrize(("path", "most"), STATEMENTS.items())
+def test_a_list_asks_the_same_few_questions_however_long_it_is(
+    house, as_role, statements, path, most
+):
+    admin = as_role("admin")
+    admin.get(path)
+    statements.clear()
+    admin.get(path)
+    few = list(statements)
+    with house.app_context():
+        make.make_payments(35)
+    statements.clear()
+    admin.get(path)
+    assert len(statements) == len(few) <= most, statements
+    for sql in statements:
+        assert not re.search(r"count\(\*\)[^)]*FROM (payments|audit_entries)\s*$", sql)
+
+
+def test_the_picture_of_a_payment_takes_a_fixed_number_of_statements(cs, scene, statements):
+    counts = set()
+    for payment_id in (scene.paid, scene.partly_refunded, scene.uncertain):
+        statements.clear()
+        assert cs.get(f"/console/payments/{payment_id}").status_code == 200
+        counts.add(len(statements))
+    assert max(counts) <= 10, statements
+
+
+def test_the_timeline_tells_charge_refund_and_notice_in_one_statement(cs, scene, statements):
+    statements.clear()
+    page = cs.get(f"/console/payments/{scene.partly_refunded}")
+    assert len([sql for sql in statements if "UNION ALL" in sql]) == 1
+    line = page.text[page.text.index('<ol class="timeline">') :]
+    for word in ("결제사로 보냄", "결제사 승인", "고객 변심", "환불 완료", "환불 완료 안내"):
+        assert word in line, word
+    assert "부분취소" in page.text
+    assert "취소 12,000원 / 32,000원" in page.text
+
+
+def test_an_uncertain_payment_says_so_and_never_that_no_money_moved(cs, scene):
+    page = cs.get(f"/console/payments/{scene.uncertain}").text
+    assert "다시 결제하지 마세요" in page
+    assert "돈이 움직이지 않았습니다" not in page
+    assert "확인 필요" in page
+
+
+def test_personal_data_is_masked_everywhere(as_role, scene):
+    admin = as_role("admin")
+    for path in (
+        "/console/", "/console/payments/", "/console/customers/", "/console/subscriptions/",
+        f"/console/customers/{scene.customers[0]}", f"/console/payments/{scene.paid}",
+        "/console/notifications/", "/console/tickets/", "/console/audit/",
+    ):  # fmt: skip
+        page = admin.get(path).text
+        for secret in ("홍길동", "010-1234-5678", "c0@example.com", "John Smith"):
+            assert secret not in page, (path, secret)
+
+
+HOSTILE = (
+    "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7*7 }}", "'-alert(1)-'",
+    "</title><script>alert(1)</script>", "javascript:alert(1)", "${7*7}", "<svg/onload=alert(1)>",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_stays_text(house, cs, scene, text):
+    with house.app_context(), transaction():
+        db.session.execute(update(Payment).values(title=text, failure_code=text))
+    for path in (
+        "/console/payments/", f"/console/payments/{scene.failed}", f"/console/payments/?q={text}",
+    ):  # fmt: skip
+        page = cs.get(path).text
+        assert "<script>alert" not in page
+        assert "<img src=x" not in page
+        assert "<svg/onload" not in page
+        assert ">49<" not in page
