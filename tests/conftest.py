@@ -115,11 +115,15 @@ def environment(settings: Settings) -> Callable[[], dict[str, str]]:
             f"OPSAPP_{name.upper()}": str(getattr(value, "get_secret_value", lambda v=value: v)())
             for name, value in settings
         }
-        return os.environ | values | {
-            "DATABASE_URL": settings.database_url,
-            "REDIS_URL": settings.redis_url,
-            "TZ": "UTC",
-        }
+        return (
+            os.environ
+            | values
+            | {
+                "DATABASE_URL": settings.database_url,
+                "REDIS_URL": settings.redis_url,
+                "TZ": "UTC",
+            }
+        )
 
     return build
 

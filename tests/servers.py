@@ -32,9 +32,7 @@ def start_servers(folders: pytest.TempPathFactory) -> Iterator[Servers]:
         database_url = os.environ.get("DATABASE_URL") or stack.enter_context(
             embedded_servers.postgres()
         )
-        redis_url = os.environ.get("REDIS_URL") or stack.enter_context(
-            embedded_servers.redis()
-        )
+        redis_url = os.environ.get("REDIS_URL") or stack.enter_context(embedded_servers.redis())
         sandbox_url = stack.enter_context(_sandbox(str(folders.mktemp("sandbox"))))
         yield Servers(database_url, _own_redis_database(redis_url), sandbox_url)
 

@@ -265,7 +265,7 @@ def _wait_until_done(wish: StopWish, *, names: frozenset[str] | None = None) -> 
     while not wish.is_there and time.monotonic() < give_up_at:
         wish.pause(POLL_S)
         with transaction():
-            left = list_left().keys()
+            left = list_left(soon=timedelta(0)).keys()
         if not (left & names if names else left):
             return
     if not wish.is_there:

@@ -168,6 +168,8 @@ TICKET_REASON = {
     "registration_stuck": "Card registration is stuck",
     "uncertain_attempt": "Payment result uncertain",
     "refund_stuck": "Refund is stuck",
+    "refund_refused": "Refund refused by the gateway",
+    "gateway_disagrees": "The gateway says otherwise",
 }
 NOTICE_KIND = {
     "payment_failed": "Payment failed",
@@ -229,6 +231,10 @@ TICKET_STEP = {
         "Look the order number up in the gateway's own console before doing anything else."
     ),
     "refund_stuck": "Look the cancellation up in the gateway's own console; then settle it here.",
+    "refund_refused": "Read the gateway's reason in the timeline; nothing was given back.",
+    "gateway_disagrees": (
+        "Compare the payment in the gateway's own console: money may have been taken back."
+    ),
 }
 WORK = {
     "attempts": "Charges and inquiries",

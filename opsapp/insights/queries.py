@@ -1,5 +1,6 @@
 """What is left to do, in one statement, so that no row slips between two questions."""
 
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, literal, or_, select, union_all
@@ -21,6 +22,8 @@ from opsapp.subscriptions.states import CHARGEABLE
 DEMO, DEMO_BEGUN, DEMO_ARRIVED = "demo", "demo.begun", "demo.arrived"
 
 # Every claimable table with the states in which a row still wants a turn.
+# An uncertain charge is looked at again within seconds: nobody is idle while it waits for that.
+A_MOMENT = timedelta(minutes=1)
 CLAIMABLE: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (Attempt, ATTEMPT_OPEN),
     (Refund, REFUND_OPEN),
@@ -29,13 +32,13 @@ CLAIMABLE: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
 )
 
 
-def list_left() -> dict[str, int]:
-    """What is due at the clock's present time and not done, by name; empty when idle."""
+def list_left(*, soon: timedelta = A_MOMENT) -> dict[str, int]:
+    """What is due at the clock's present time, or `soon`, and not done; empty when idle."""
     questions = [
         _named("subscriptions_due", _subscriptions_due()),
         _named("outbox_undelivered", _undelivered()),
         _named("audit_unsealed", unsealed()),
-        *(_named(f"{row.__tablename__}_due", _due(row, open_)) for row, open_ in CLAIMABLE),
+        *(_named(f"{row.__tablename__}_due", _due(row, open_, soon)) for row, open_ in CLAIMABLE),
     ]
     rows = db.session.execute(union_all(*questions))
     return {name: count for name, count in rows if count}
@@ -68,9 +71,10 @@ def _undelivered() -> Select[int]:
     return select(func.count()).select_from(OutboxJob).where(OutboxJob.delivered_at.is_(None))
 
 
-def _due(row: type[Any], open_: tuple[str, ...]) -> Select[int]:
-    """Due, or held by a worker: what is in flight may still bring more."""
-    wants: ColumnElement[bool] = or_(row.due_at <= func.ops_now(), row.leased_until.is_not(None))
+def _due(row: type[Any], open_: tuple[str, ...], soon: timedelta) -> Select[int]:
+    """Due now or in a moment, or held by a worker: what is in flight may still bring more."""
+    limit = func.ops_now() + soon
+    wants: ColumnElement[bool] = or_(row.due_at <= limit, row.leased_until.is_not(None))
     return select(func.count()).select_from(row).where(row.status.in_(open_), wants)
 
 

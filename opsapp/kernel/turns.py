@@ -126,13 +126,13 @@ def forget_hints(work: Work) -> None:
     )
 
 
-def count_due(work: Work, *, within: timedelta = timedelta(0)) -> int:
-    """Rows that want a turn now or `within` that time, held by a worker or not."""
+def count_due(work: Work) -> int:
+    """Rows that want a turn at the clock's present time, held by a worker or not."""
     row = work.model
     return db.session.scalars(
         select(func.count()).where(
             _is_open(work),
-            or_(row.due_at <= func.ops_now() + within, row.leased_until.is_not(None)),
+            or_(row.due_at <= func.ops_now(), row.leased_until.is_not(None)),
         )
     ).one()
 

@@ -8,6 +8,7 @@ ANSWER_WITHIN = timedelta(hours=24)
 _SOONER = {
     "uncertain_attempt": timedelta(hours=4),
     "refund_stuck": timedelta(hours=4),
+    "gateway_disagrees": timedelta(hours=4),
 }
 
 
