@@ -145,8 +145,10 @@ def _bring_up(wishes: Wishes, supervisor: Supervisor) -> None:
     if wishes.ready_file is not None:
         wishes.ready_file.unlink(missing_ok=True)
     console = Console(stderr=True, highlight=False)
-    console.print(f"Starting PostgreSQL and Redis in {wishes.data_dir}")
     addresses = _addresses(wishes)
+    if addresses.servers:
+        names = " and ".join(server.spec.name for server in addresses.servers)
+        console.print(f"Starting {names} in {wishes.data_dir}")
     shared = _shared_environment(wishes, addresses)
     child = {**os.environ, **shared}
     environment.save(wishes.data_dir, shared)
@@ -233,10 +235,8 @@ def _command(child: dict[str, str], *words: str) -> str:
         start_new_session=True,  # Ctrl-C is for us: what was begun is finished, then we stop
     )
     if done.returncode != 0:
-        raise click.ClickException(
-            f"`opsapp {' '.join(words)}` failed with exit {done.returncode}:\n"
-            f"{done.stderr.strip() or done.stdout.strip()}"
-        )
+        told = done.stderr.strip().removeprefix("Error: ") or done.stdout.strip()
+        raise click.ClickException(told or f"`opsapp {' '.join(words)}` failed without a word.")
     return done.stdout
 
 
