@@ -9,17 +9,17 @@ from opsapp.kernel.money import Money
 from opsapp.payments.states import AttemptStatus as A, PaymentStatus as P, RefundStatus as R
 
 # Looks at an uncertain row, then a person. The first ones are quick: most lost answers were
-# given, so the first inquiry settles them.
+# given, so the first inquiry settles them; a request that never arrived takes two turns more.
 LOOKS = (
     timedelta(seconds=2),
-    timedelta(seconds=5),
-    timedelta(seconds=15),
-    timedelta(minutes=1),
-    timedelta(minutes=5),
-    timedelta(minutes=15),
+    timedelta(seconds=2),
+    timedelta(seconds=4),
+    timedelta(seconds=8),
+    timedelta(seconds=30),
+    timedelta(minutes=2),
+    timedelta(minutes=10),
     timedelta(hours=1),
     timedelta(hours=4),
-    timedelta(days=1),
     timedelta(days=1),
     timedelta(days=1),
 )
