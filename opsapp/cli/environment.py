@@ -1,7 +1,7 @@
 """The environment that all processes of one `opsapp up` share, and its secrets.
 
 `up` writes it into the data folder; a command in another terminal reads it there, unless it was
-given a DATABASE_URL of its own.
+given the DATABASE_URL of another installation.
 """
 
 import base64
@@ -18,12 +18,18 @@ SECRETS_FILE = "secrets.json"
 
 
 def load(data_dir: Path) -> None:
-    """Take on the environment of the instance in `data_dir`, if none was given from outside."""
+    """Take on the environment of the instance in `data_dir`; what is set outside stays.
+
+    A DATABASE_URL that names another database belongs to another installation, whose keys are
+    not ours to guess: then nothing is taken on.
+    """
     file = data_dir / ENVIRONMENT_FILE
-    if "DATABASE_URL" in os.environ or not file.exists():
+    if not file.exists():
         return
-    for name, value in json.loads(file.read_text()).items():
-        os.environ.setdefault(name, value)
+    saved = json.loads(file.read_text())
+    if os.environ.get("DATABASE_URL", saved["DATABASE_URL"]) == saved["DATABASE_URL"]:
+        for name, value in saved.items():
+            os.environ.setdefault(name, value)
 
 
 def save(data_dir: Path, environment: Mapping[str, str]) -> None:
