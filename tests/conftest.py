@@ -85,7 +85,7 @@ def settings(
         toss_secret_key=f"test_sk_{secrets.token_hex(8)}",
         toss_timeout_s=2,
         toss_inquiry_timeout_s=2,
-        lease_margin_s=0.5,
+        lease_margin_s=10,  # a busy machine must not make a call too late for its lease
         chunk_size=20,
     )
 

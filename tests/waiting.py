@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-LIMIT_S = 20.0
+LIMIT_S = 60.0
 
 
 def until(is_true: Callable[[], object], *, limit_s: float = LIMIT_S) -> None:

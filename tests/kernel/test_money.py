@@ -37,6 +37,8 @@ def test_what_is_written_is_read_back(minor):
         ("1e5", "KRW", "amount", "not a number"),
         ("NaN", "KRW", "amount", "not a number"),
         ("١٢", "KRW", "amount", "not a number"),
+        ("1.²", "USD", "amount", "not a number"),
+        ("1.٣", "USD", "amount", "not a number"),
         (str(BIGINT_MAX + 1), "KRW", "amount", "larger than any"),
         ("9" * 400, "KRW", "amount", "larger than any"),
         ("100", "XXX", "currency", "not one of"),

@@ -21,6 +21,7 @@ from opsapp.payments import charging, rules
 from opsapp.payments.models import Attempt, Payment
 from opsapp.payments.refunding import RefundWish, request_refund
 from opsapp.payments.rules import Ask, Question
+from opsapp.settings import use
 from opsapp.tickets.models import Ticket
 from tests.factories import payments as make
 
@@ -108,6 +109,7 @@ def test_looks_at_a_gateway_that_cannot_be_reached_come_further_apart(app, setti
 def test_a_call_that_waited_for_its_turn_at_the_rate_limit_is_not_sent_after_its_lease(
     app, gateway, settings
 ):
+    use(settings.model_copy(update={"lease_margin_s": 0.5}))
     payment_ids = make.make_payments(8)
     ids = make.attempt_ids(payment_ids)
     toss = gateway_named("toss")

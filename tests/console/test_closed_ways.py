@@ -1,0 +1,180 @@
+"""Ways that an attacker with a sign-in tried and that must stay closed."""
+
+import re
+
+import pytest
+
+from opsapp.console import access
+from tests.console.conftest import TOKEN
+from tests.console.test_refunds import refunds, wish
+from tests.factories.staff import PASSWORD
+
+HREF = re.compile(r'href="([^"]*)"')
+LISTS = ("payments", "subscriptions", "customers", "tickets", "refunds", "notifications")
+
+
+@pytest.mark.parametrize(
+    "query", ["endpoint=x", "_method=DELETE", "_external=1", "_scheme=javascript", "_anchor=x"]
+)
+def test_no_name_in_an_address_becomes_an_option_of_the_links(cs, scene, query):
+    for noun in LISTS:
+        page = cs.get(f"/console/{noun}/?{query}")
+        assert page.status_code == 200, noun
+        assert [link for link in HREF.findall(page.text) if not link.startswith(("/", "#"))] == []
+
+
+def test_a_link_keeps_the_filters_of_its_list(cs, scene):
+    page = cs.get("/console/payments/?q=a%26b&tab=failed").text
+    assert "/console/payments/?q=a%26b&amp;tab=approved" in page
+
+
+@pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "1899-12-31"])
+def test_a_day_at_the_end_of_the_calendar_is_named_as_unreadable(as_role, day):
+    auditor = as_role("auditor")
+    for noun in ("payments", "audit"):
+        for name in ("since", "until"):
+            answer = auditor.get(f"/console/{noun}/?{name}={day}")
+            assert (answer.status_code, day in answer.text) == (422, True)
+
+
+@pytest.mark.parametrize("search", ["²²²²", "①②③④⑤⑥", "٣٤٥٦", "5678²"])
+def test_a_search_knows_no_digits_but_ours(cs, scene, search):
+    for noun in ("payments", "customers", "subscriptions"):
+        assert cs.get(f"/console/{noun}/", query_string={"q": search}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["//[", "http://[", "/console/\rx", "/console/\x00", "javascript:alert(1)", "/console\\@evil"],
+)
+def test_an_unreadable_way_back_leads_home(anybody, wanted):
+    page = anybody.get("/console/sign-in").text
+    answer = anybody.client.post(
+        "/console/sign-in",
+        query_string={"next": wanted},
+        data={
+            "email": "cs@example.com",
+            "password": PASSWORD,
+            "csrf_token": TOKEN.search(page)[1],
+        },
+    )
+    assert (answer.status_code, answer.location) == (302, "/console/")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"currency": "USD", "amount": "1"}, 409),
+        ({"currency": "XXX", "kind": "full"}, 409),
+        ({"currency": "USD", "amount": "1.²"}, 422),
+        ({"seen": "1", "amount": "1"}, 409),
+        ({"amount": "-1"}, 422),
+        ({"amount": "1" * 30}, 422),
+        ({"request_id": "a" * 20 + "\n"}, 422),
+        ({"reason_text": "a\x00b"}, 400),
+    ],
+)
+def test_a_forged_refund_is_refused_by_the_review_and_by_the_order(
+    cs, scene, owner, changes, status
+):
+    before = refunds(owner)
+    for path in ("refunds/review", "refunds"):
+        answer = cs.post(f"/console/payments/{scene.paid}/{path}", wish(cs, scene.paid, **changes))
+        expected = 422 if path == "refunds" and "currency" in changes else status
+        assert answer.status_code == expected, path
+    assert refunds(owner) == before
+
+
+def forms_cookie(visitor):
+    return visitor.client.get_cookie("session").value
+
+
+@pytest.mark.parametrize("whose", ["another person", "an earlier sign-in of the same person"])
+def test_a_form_is_worth_nothing_in_another_sign_in(house, as_role, owner, whose):
+    other = as_role("finance" if whose == "another person" else "cs")
+    token, cookie = other.token(), forms_cookie(other)
+    victim = as_role("cs")
+    victim.client.set_cookie("session", cookie)
+    answer = victim.client.post(
+        "/console/preferences/", data={"csrf_token": token, "theme": "dark"}
+    )
+    assert answer.status_code == 400
+    assert owner.execute("SELECT count(*) FROM staff_accounts WHERE theme = 'dark'").fetchone() == (
+        0,
+    )
+    assert victim.post("/console/preferences/", {"theme": "dark"}).status_code == 302
+
+
+def test_a_new_sign_in_ends_the_one_before_it_in_the_same_browser(house, cs):
+    old = cs.client.get_cookie(access.COOKIE, path="/console").value
+    answer = cs.client.post(
+        "/console/sign-in",
+        data={"email": "cs@example.com", "password": PASSWORD, "csrf_token": cs.token()},
+    )
+    assert answer.status_code == 302
+    assert cs.get("/console/").status_code == 200
+    thief = house.test_client()
+    thief.set_cookie(access.COOKIE, old, path="/console")
+    assert thief.get("/console/").status_code == 302
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data"])
+def test_a_stranger_cannot_make_us_read_megabytes(anybody, kind):
+    answer = anybody.client.post(
+        "/console/sign-in",
+        data={"email": "x" * access.REQUEST_BYTES_MAX},
+        content_type=kind,
+    )
+    assert answer.status_code == 413
+
+
+def test_what_no_column_can_hold_is_refused_in_every_form(as_role, scene):
+    admin = as_role("admin")
+    for path, name in (
+        ("staff/", "email"),
+        ("staff/1/disable", "because"),
+        (f"tickets/{scene.ticket}/resolve", "note"),
+    ):
+        assert admin.post(f"/console/{path}", {name: "a\x00b"}).status_code == 400, path
+
+
+def test_ending_the_sign_ins_of_nobody_writes_nothing(as_role, owner):
+    assert as_role("admin").post("/console/staff/99999/end_sessions").status_code == 404
+    assert owner.execute(
+        "SELECT count(*) FROM audit_entries WHERE subject_id = 99999"
+    ).fetchone() == (0,)
+
+
+def test_an_administrator_opens_a_locked_account(as_role, anybody, owner):
+    [(account_id,)] = owner.execute(
+        "UPDATE staff_accounts SET wrong_tries = 10, locked_until = now() + interval '1 hour' "
+        "WHERE role = 'cs' RETURNING id"
+    ).fetchall()
+    assert anybody.sign_in("cs@example.com").status_code == 401
+    admin = as_role("admin")
+    assert f"/console/staff/{account_id}/enable" in admin.get("/console/staff/").text
+    answer = admin.post(f"/console/staff/{account_id}/enable", {"because": "called back"})
+    assert answer.status_code == 302
+    assert anybody.sign_in("cs@example.com").status_code == 302
+    assert owner.execute(
+        "SELECT because FROM audit_entries WHERE action = 'staff_account.unlocked'"
+    ).fetchall() == [("called back",)]
+
+
+def test_a_password_typed_as_the_email_is_kept_nowhere(anybody, owner):
+    assert anybody.sign_in("correct-horse-secret").status_code == 401
+    assert anybody.sign_in("cs@example.com").status_code == 302
+    kept = owner.execute("SELECT email FROM sign_in_tries ORDER BY id").fetchall()
+    assert kept == [("*" * 20,), ("cs*@example.com",)]
+
+
+def test_a_header_gives_nobody_another_address(house, anybody, owner):
+    token = TOKEN.search(anybody.get("/console/sign-in").text)[1]
+    for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP"):
+        anybody.client.post(
+            "/console/sign-in",
+            data={"email": "cs@example.com", "password": "wrong", "csrf_token": token},
+            headers={name: "for=203.0.113.9" if name == "Forwarded" else "203.0.113.9"},
+        )
+    kept = owner.execute("SELECT DISTINCT address FROM sign_in_tries").fetchall()
+    assert kept == [("127.0.0.1",)]
