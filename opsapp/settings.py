@@ -1,9 +1,16 @@
 """Settings: read from the environment once, refused at start with all errors at once."""
 
-from typing import Literal
+from ipaddress import ip_network
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import AfterValidator, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _networks(text: str) -> str:
+    for part in text.split(",") if text else ():
+        ip_network(part.strip())
+    return text
 
 
 class Settings(BaseSettings):
@@ -31,6 +38,8 @@ class Settings(BaseSettings):
     toss_rate_per_s_max: float = Field(default=0, ge=0)  # 0: the gateway names no limit
     toss_timeout_s: float = Field(default=70, gt=0, le=300)  # whole call; Toss asks for >= 60
     toss_inquiry_timeout_s: float = Field(default=25, gt=0, le=300)
+    # Networks that its webhooks come from, comma separated, as it signs none; empty: any.
+    toss_webhook_sources: Annotated[str, AfterValidator(_networks)] = ""
     order_id_prefix: str = Field(default="op", pattern=r"^[a-z0-9]{1,8}$")  # one per installation
 
     chunk_size: int = Field(default=2500, ge=1, le=5000)  # ids in one job

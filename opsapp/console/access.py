@@ -1,5 +1,6 @@
 """Who may pass: sign-ins by cookie, a permission declared on every route, CSRF on every change."""
 
+import hashlib
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -17,6 +18,8 @@ from opsapp.staff.queries import Visitor
 from opsapp.staff.rules import Permission
 
 COOKIE = "opsapp_sign_in"
+FORMS_OF = "forms_of"  # the session's name for the sign-in that its forms were made for
+REQUEST_BYTES_MAX = 256 * 1024
 # A sign-in is written as seen at most this often: a page of fragments is one act of a person.
 SEEN_EVERY_S = 5
 
@@ -86,6 +89,7 @@ def install(app: Flask) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SECURE=current().public_url.startswith("https://"),
+        MAX_CONTENT_LENGTH=REQUEST_BYTES_MAX,  # forms are read before anybody is known
         WTF_CSRF_CHECK_DEFAULT=False,  # asked for below: other doors have callers without cookies
         WTF_CSRF_TIME_LIMIT=None,  # it ends with the sign-in, not in the middle of a form
     )
@@ -141,6 +145,9 @@ def _guard() -> AnyResponse | None:
     """Runs before every view: the declared permission decides, nothing else."""
     if request.endpoint is None or not request.endpoint.startswith("console."):
         return None
+    if any("\x00" in value for value in request.form.values()):
+        abort(400)  # no browser sends it, no column can hold it
+    _tie_forms()
     _csrf.protect()
     view: Any = current_app.view_functions[request.endpoint]
     if view.permission is None:
@@ -156,6 +163,15 @@ def _guard() -> AnyResponse | None:
         _note_denied(known, view.permission)
         abort(403)
     return None
+
+
+def _tie_forms() -> None:
+    """Forms of another sign-in, also of an earlier one of the same person, are worth nothing."""
+    token = request.cookies.get(COOKIE, "")
+    mark = hashlib.sha256(f"forms of {token}".encode()).hexdigest()[:16] if token else ""
+    if session.get(FORMS_OF, "") != mark:
+        session.clear()
+        session[FORMS_OF] = mark
 
 
 def _to_sign_in() -> AnyResponse:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import request
 from flask_wtf import FlaskForm
@@ -17,10 +16,16 @@ from opsapp.kernel.locale import gettext as _
 from opsapp.kernel.money import Money, parse_money
 
 CONSOLE = "/console/"
+YEARS = range(1900, 9999)  # at the ends of the calendar a day more or less is none
 # Values alone: templates give them their words.
 FULL_OR_PARTIAL: list[Any] = ["full", "partial"]
 REASONS: list[Any] = ["", *words.REFUND_REASONS]
 ROLES: list[Any] = list(words.ROLE)
+
+
+def _bare(amount: str | None) -> str:
+    """ "12,000원" and "₩12,000" are amounts as people write them."""
+    return (amount or "").strip().removeprefix("₩").removesuffix("원").strip()
 
 
 class SignInForm(FlaskForm):
@@ -32,15 +37,15 @@ class RefundForm(FlaskForm):
     """`seen` is the refundable amount that the screen showed, `request_id` came with the form."""
 
     kind = RadioField(choices=FULL_OR_PARTIAL, default="full")
-    amount = StringField(validators=[Length(max=30)])
+    amount = StringField(filters=[_bare], validators=[Length(max=30)])
     reason_code = SelectField(
         choices=REASONS,
         validators=[InputRequired(message="Choose a reason.")],
     )
     reason_text = TextAreaField(validators=[Length(max=150, message="At most 150 characters.")])
-    request_id = HiddenField(validators=[InputRequired(), Regexp(r"^[A-Za-z0-9_-]{16,64}$")])
-    seen = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9]{1,18}$")])
-    currency = HiddenField(validators=[InputRequired(), Regexp(r"^[A-Z]{3}$")])
+    request_id = HiddenField(validators=[InputRequired(), Regexp(r"^[A-Za-z0-9_-]{16,64}\Z")])
+    seen = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9]{1,18}\Z")])
+    currency = HiddenField(validators=[InputRequired(), Regexp(r"^[A-Z]{3}\Z")])
 
     def validate_amount(self, field: StringField) -> None:
         if self.kind.data == "full":
@@ -108,11 +113,13 @@ def day(name: str) -> date | None:
     if not value:
         return None
     try:
-        return date.fromisoformat(value)
-    except ValueError as error:
-        raise Invalid(
-            field=name, reason=_("{value} is not a date like 2026-11-22.", value=value[:50])
-        ) from error
+        found = date.fromisoformat(value)
+    except ValueError:
+        found = None
+    if found is None or found.year not in YEARS:
+        reason = _("{value} is not a date like 2026-11-22.", value=value[:50])
+        raise Invalid(field=name, reason=reason)
+    return found
 
 
 def whole_number(name: str) -> int | None:
@@ -127,6 +134,5 @@ def whole_number(name: str) -> int | None:
 
 def safe_next(wanted: str, default: str) -> str:
     """Only an address of this console is gone back to."""
-    parts = urlsplit(wanted)
-    is_ours = not parts.scheme and not parts.netloc and wanted.startswith(CONSOLE)
-    return wanted if is_ours and "\\" not in wanted and "\n" not in wanted else default
+    is_ours = wanted.startswith(CONSOLE) and "\\" not in wanted and wanted.isprintable()
+    return wanted if is_ours else default

@@ -1,20 +1,26 @@
 """What surrounds every page: request id, language, theme, headers, the line in the access log."""
 
 import hashlib
+import re
 import secrets
 import time
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import structlog
+from babel.dates import format_timedelta
 from flask import Flask, Response, current_app, g, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from opsapp.console import access, words
+from opsapp.gateways import failures
 from opsapp.kernel import clock, locale, log
+from opsapp.kernel.clock import seoul_date
+from opsapp.kernel.locale import gettext as _
 from opsapp.kernel.masking import mask_account, mask_email, mask_name, mask_phone
 from opsapp.kernel.money import Money
 from opsapp.settings import current
@@ -50,6 +56,9 @@ NAVIGATION = (
     ("console.staff.show_list", "person-gear", "Staff", Permission.MANAGE_STAFF),
 )
 LOCALE_COOKIE = "opsapp_locale"
+CODES = "toss_api"  # the table of failure codes that this console's gateways speak
+# How rooms note a failure: its code, and how many there were.
+COUNTED = r"(?:failure (?P<nth>\d+): )?(?P<code>[A-Z][A-Z0-9_]{3,})(?:, attempt (?P<last>\d+))?"
 
 
 def install(app: Flask) -> None:
@@ -79,8 +88,40 @@ def fragment(template: str, **values: Any) -> Markup:
 def because(reason: str) -> str:
     """A log entry's reason in the reader's language; what follows in brackets is a code."""
     head, bracket, code = reason.partition(" (")
+    if told := hint(code.removesuffix(")")):
+        return f"{told} ({code}"
+    if counted := re.fullmatch(COUNTED, head):
+        nth, bare = counted["nth"] or counted["last"], counted["code"]
+        told = f"{hint(bare)} ({bare})" if hint(bare) else bare
+        return f"{_('Failure {number}', number=nth)}: {told}" if nth else told
     known = words.TICKET_REASON.get(head) or words.NOTICE_KIND.get(head) or head
-    return locale.gettext(known) + bracket + code
+    return _(known) + bracket + code
+
+
+def presets() -> list[tuple[str, str, str]]:
+    """Periods that people ask for, in Seoul days: the word, the first and the last day."""
+    today = seoul_date(now())
+    month = today.replace(day=1)
+    last = month - timedelta(days=1)
+    yesterday = today - timedelta(days=1)
+    return [
+        (word, first.isoformat(), end.isoformat())
+        for word, first, end in (
+            (_("Today"), today, today),
+            (_("Yesterday"), yesterday, yesterday),
+            (_("Last 7 days"), today - timedelta(days=6), today),
+            (_("This month"), month, today),
+            (_("Last month"), last.replace(day=1), last),
+        )
+    ]
+
+
+def hint(code: str | None) -> str:
+    """What a gateway's failure code means, as it is said to the customer; "" if unknown."""
+    known = failures.look_up(CODES, code or "")
+    if known is None:
+        return ""
+    return known.hint_ko if locale.current_locale.get() == "ko" else known.hint_en
 
 
 def is_fragment() -> bool:
@@ -134,7 +175,8 @@ def _globals() -> dict[str, Any]:
         "because": because,
         "now": now,
         "real_now": lambda: datetime.now(UTC),
-        "days_ago": lambda count: locale.kst_day(now() - timedelta(days=count)),
+        "hint": hint,
+        "presets": presets,
         "mode": current().mode,
         "asset": _asset,
         "bootstrap_file": _bootstrap_file,
@@ -152,6 +194,7 @@ def _filters() -> dict[str, Any]:
         "kst_with_utc": locale.kst_with_utc,
         "kst_day": locale.kst_day,
         "ago": lambda moment, since=None: locale.ago(moment, now=since or now()),
+        "span": lambda length: format_timedelta(length, locale=locale.current_locale.get()),
         "money": lambda minor, currency="KRW": Money(int(minor), currency),
         "mask_name": mask_name,
         "mask_email": mask_email,
@@ -172,10 +215,13 @@ def _context() -> dict[str, Any]:
 
 def _link(**changes: Any) -> str:
     """This list with some of its query string changed; None drops a name."""
-    kept: dict[str, Any] = {**(request.view_args or {}), **request.args.to_dict()}
+    kept: dict[str, Any] = request.args.to_dict()
     kept.pop("cursor", None)
     wanted = {name: value for name, value in (kept | changes).items() if value not in (None, "")}
-    return url_for(str(request.endpoint), **wanted)
+    # Names of the query string are a stranger's: url_for would take `_scheme` as an option of its.
+    query = urlencode(wanted)
+    address = url_for(str(request.endpoint), **(request.view_args or {}))
+    return f"{address}?{query}" if query else address
 
 
 def _asset(name: str) -> str:

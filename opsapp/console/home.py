@@ -14,14 +14,15 @@ routes = Blueprint("home", __name__)
 def show() -> str:
     """What waits for me, then how the day goes."""
     now = frame.now()
-    today, before = counting_days.compare_days(now)
+    today, before, yesterday = counting_days.compare_days(now)
     return render_template(
         "console/home/page.html",
-        tickets=listing_people.list_tickets(tab="unresolved", mine=None, cursor=None, size=8),
+        tickets=listing_people.list_urgent_tickets(),
         uncertain=watching.list_uncertain(),
         refunds=watching.list_open_refunds(),
         today=today,
         before=before,
+        yesterday=yesterday,
         failures=counting_days.list_failures(now),
         tomorrow=counting_days.forecast_tomorrow(now),
         redis_answers=jobs.redis_answers(),

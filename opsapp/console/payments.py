@@ -28,7 +28,12 @@ def show_list() -> str:
     )
     page = listing_payments.list_payments(wish, cursor=request.args.get("cursor"))
     return render_template(
-        "console/payments/list.html", page=page, wish=wish, tabs=list(TABS), bases=BASES
+        "console/payments/list.html",
+        page=page,
+        wish=wish,
+        tabs=list(TABS),
+        bases=BASES,
+        totals=listing_payments.sum_payments(wish) if page.rows else None,
     )
 
 

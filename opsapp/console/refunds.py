@@ -9,7 +9,8 @@ from werkzeug.wrappers import Response
 from opsapp.console import access, errors, forms, frame, words
 from opsapp.console.access import requires
 from opsapp.console.forms import RefundForm
-from opsapp.insights import showing_payments, watching
+from opsapp.insights import listing_refunds, showing_payments
+from opsapp.insights.listing_refunds import RefundWishList
 from opsapp.kernel import jobs
 from opsapp.kernel.db import transaction
 from opsapp.kernel.errors import OpsError
@@ -33,9 +34,19 @@ Answer = str | Response | tuple[str, int]
 @routes.get("/refunds/")
 @requires(Permission.VIEW)
 def show_list() -> str:
-    status = forms.choice("status", words.REFUND, "")
-    page = watching.list_refunds(status=status, cursor=request.args.get("cursor"))
-    return render_template("console/refunds/list.html", page=page, status=status)
+    wish = RefundWishList(
+        status=forms.choice("status", words.REFUND, ""),
+        since=forms.day("since"),
+        until=forms.day("until"),
+    )
+    page = listing_refunds.list_refunds(wish, cursor=request.args.get("cursor"))
+    return render_template(
+        "console/refunds/list.html",
+        page=page,
+        wish=wish,
+        totals=listing_refunds.sum_refunds(wish) if page.rows else None,
+        names=staff.names_of_actors(row.requested_by for row in page.rows),
+    )
 
 
 @routes.post("/payments/<id:payment_id>/refunds/review")
@@ -46,13 +57,15 @@ def review(payment_id: int) -> Answer:
     form = RefundForm()
     if not form.validate_on_submit():
         return _shown(payment_id, render_form(payment, form)), 422
-    if int(form.seen.data or 0) != payment.refundable.minor:
-        seen = Money(int(form.seen.data or 0), payment.currency)
-        return _conflict(payment_id, RefundableChanged(refundable=payment.refundable, seen=seen))
+    seen = Money(int(form.seen.data or 0), form.wished.currency)
+    if seen != payment.refundable:
+        changed = RefundableChanged(refundable=payment.refundable, seen=seen)
+        return _conflict(payment_id, form, changed)
     panel = frame.fragment(
         "console/refunds/_review.html",
         payment=payment,
         customer=customer,
+        method=showing_payments.find_charged_method(payment_id),
         form=form,
         left=payment.refundable - form.wished,
     )
@@ -77,7 +90,7 @@ def request_refund(payment_id: int) -> Answer:
         with transaction():
             refund_id = refunding.request_refund(payment_id, wish, by=access.current_actor())
     except OpsError as error:
-        return _conflict(payment_id, error)
+        return _conflict(payment_id, form, error)
     if not frame.is_fragment():
         return redirect(url_for("console.payments.show", payment_id=payment_id))
     return _progress(refund_id, turn=0), 202
@@ -90,11 +103,15 @@ def progress(refund_id: int) -> str:
     return _progress(refund_id, turn=turn)
 
 
-@routes.get("/payments/<id:payment_id>/refunds/form")
+@routes.post("/payments/<id:payment_id>/refunds/form")
 @requires(Permission.REFUND)
 def show_form(payment_id: int) -> Answer:
+    """Back from the review with what was filled in; nothing is written."""
     payment, _customer, _ref = showing_payments.get_payment(payment_id)
-    return _shown(payment_id, render_form(payment, fresh_form(payment.refundable)))
+    form, sent = fresh_form(payment.refundable), RefundForm()
+    form.kind.data, form.amount.data = sent.kind.data, sent.amount.data
+    form.reason_code.data, form.reason_text.data = sent.reason_code.data, sent.reason_text.data
+    return _shown(payment_id, render_form(payment, form))
 
 
 def fresh_form(refundable: Money) -> RefundForm:
@@ -133,10 +150,12 @@ def _progress(refund_id: int, *, turn: int) -> str:
     )
 
 
-def _conflict(payment_id: int, error: OpsError) -> tuple[str, int]:
-    """Somebody was faster, or the figures changed: a fresh form that says so."""
+def _conflict(payment_id: int, sent: RefundForm, error: OpsError) -> tuple[str, int]:
+    """Somebody was faster, or the figures changed: a fresh form that says so, the reason kept."""
     payment, _customer, _ref = showing_payments.get_payment(payment_id)
-    panel = render_form(payment, fresh_form(payment.refundable), errors.told(error))
+    form = fresh_form(payment.refundable)
+    form.reason_code.data, form.reason_text.data = sent.reason_code.data, sent.reason_text.data
+    panel = render_form(payment, form, errors.told(error))
     return _shown(payment_id, panel), error.http_status
 
 
@@ -149,7 +168,7 @@ def render_detail(payment_id: int, panel: Markup | None = None) -> str:
     """The payment's page; `panel` stands in for the empty refund form."""
     picture = showing_payments.get_picture(payment_id)
     payment = picture.payment
-    actors = {entry.actor for entry in picture.timeline}
+    actors = {entry.actor for entry, _times in picture.timeline}
     actors |= {refund.requested_by for refund in picture.refunds}
     return render_template(
         "console/payments/detail.html",

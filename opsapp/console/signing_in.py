@@ -34,6 +34,9 @@ def sign_in() -> Response | tuple[str, int]:
         token = signing_in.sign_in(wish)
     except OpsError as error:
         return render_template(page, form=form, refusal=errors.told(error)), error.http_status
+    if (older := access.find_visitor()) is not None:
+        with transaction():
+            sessions.end(older)  # its cookie is overwritten: nobody could end it any more
     target = forms.safe_next(request.args.get("next", ""), url_for("console.home.show"))
     return access.let_in(make_response(redirect(target)), token)
 

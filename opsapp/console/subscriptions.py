@@ -1,3 +1,5 @@
+from typing import Any
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
@@ -16,6 +18,8 @@ from opsapp.staff.rules import Permission
 from opsapp.subscriptions import cancelling, pausing, renewing
 
 routes = Blueprint("subscriptions", __name__, url_prefix="/subscriptions")
+
+LOOKS_MAX = 20  # a minute; then the page rests until somebody loads it again
 
 # What staff may do in which state; the room decides again under its lock.
 ACTIONS: dict[str, tuple[str, ...]] = {
@@ -66,6 +70,21 @@ def preview(subscription_id: int, action: str) -> str:
     return panel if frame.is_fragment() else _detail(subscription_id, panel)
 
 
+@routes.get("/<id:subscription_id>/periods")
+@requires(Permission.VIEW, polled=True)
+def show_periods(subscription_id: int) -> str:
+    """The periods as they are now: asked again while a charge that staff ordered is on its way."""
+    periods = listing_subscriptions.list_periods(subscription_id)
+    turn = min(forms.whole_number("turn") or 0, LOOKS_MAX)
+    return render_template(
+        "console/subscriptions/_periods.html",
+        subscription_id=subscription_id,
+        periods=periods,
+        turn=turn + 1,
+        is_awaited=turn < LOOKS_MAX and _is_on_its_way(periods),
+    )
+
+
 @routes.post("/<id:subscription_id>/<any(pause,resume,charge_now,cancel):action>")
 @requires(Permission.MANAGE_SUBSCRIPTIONS)
 def act(subscription_id: int, action: str) -> Response | tuple[str, int]:
@@ -81,6 +100,10 @@ def act(subscription_id: int, action: str) -> Response | tuple[str, int]:
     if frame.is_fragment():
         return Response("", 204, {"HX-Redirect": target})
     return redirect(target)
+
+
+def _is_on_its_way(periods: list[Any]) -> bool:
+    return any(period.status == "pending" for period in periods)
 
 
 def _refused(subscription_id: int, text: str, status: int) -> tuple[str, int]:
@@ -107,6 +130,10 @@ def _detail(subscription_id: int, panel: Markup | None = None) -> str:
         "console/subscriptions/detail.html",
         picture=picture,
         panel=panel,
+        subscription_id=subscription_id,
+        periods=picture.periods,
+        turn=0,
+        is_awaited=done == "charge_now" and _is_on_its_way(picture.periods),
         done=done if done in ACTIONS else "",
         actions=[a for a, states in ACTIONS.items() if picture.subscription.status in states],
         names=staff.names_of_actors(entry.actor for entry in picture.timeline),

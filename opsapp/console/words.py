@@ -103,6 +103,8 @@ SUBJECT = {
     "staff_account": "Staff account",
     "customer": "Customer",
     "audit_log": "Audit log",
+    "gateway_event": "Gateway's notice",
+    "job": "Job",
 }
 ROLE = {
     "cs": "Customer service",
@@ -129,6 +131,9 @@ FAILURE = {
     "state_conflict": ("The gateway holds another state than we do.", "We must act"),
 }
 
+# Where the gateway's own code says more than the class; the rest is ours to put right.
+FAILURE_TOLD = ("authentication_failure", "expired_or_suspended", "gateway_error")
+
 FAILURE_UNKNOWN = ("The gateway gave no reason that we know.", "We must act")
 
 # The header of a payment: what happens next, in one sentence.
@@ -136,7 +141,9 @@ NEXT_STEP = {
     "pending": "It is charged as soon as its turn comes. Nothing needs to be done.",
     "awaiting_deposit": "We wait for the customer's deposit on the virtual account.",
     "paid": "The money has been taken. It can be refunded in full or in part.",
-    "failed": "No money was taken. A retry follows its plan, or the customer uses another method.",
+    "failed": (
+        "No money was taken and no further try is planned. The customer must use another method."
+    ),
     "partly_refunded": "Part of it was given back. The rest can still be refunded.",
     "refunded": "All of it was given back. Nothing more can be done.",
     "cancelled": "It was withdrawn before any money was taken.",
@@ -236,6 +243,7 @@ TICKET_STEP = {
         "Compare the payment in the gateway's own console: money may have been taken back."
     ),
 }
+CHANNEL = {"email": "E-mail"}
 WORK = {
     "attempts": "Charges and inquiries",
     "refunds": "Refunds",
@@ -256,6 +264,12 @@ TRANSFER = {
     "refund": "Refund",
     "refund_refused": "Refund refused",
 }
+TRANSFER_MEANING = {
+    "charge": "The gateway took the customer's money and owes it to us.",
+    "refund_requested": "Set aside for the refund until the gateway has answered.",
+    "refund": "Given back; the gateway owes us that much less.",
+    "refund_refused": "The refund did not happen; what was set aside is ours again.",
+}
 LEDGER = {
     "gateway_clearing": "Owed by the gateway",
     "sales": "Sales",
@@ -266,6 +280,14 @@ ACTION = {
     "subscription.started": "Subscribed",
     "staff_account.signed_in": "Signed in",
 }
+# Banks of virtual accounts, by the clearing house's codes that the gateway sends.
+BANK = {
+    "03": "Industrial Bank of Korea", "04": "KB Kookmin Bank", "07": "Suhyup Bank",
+    "11": "NH Nonghyup Bank", "20": "Woori Bank", "23": "SC First Bank", "31": "iM Bank",
+    "32": "Busan Bank", "34": "Gwangju Bank", "37": "Jeonbuk Bank", "39": "Kyongnam Bank",
+    "45": "Saemaul Geumgo", "71": "Korea Post", "81": "Hana Bank", "88": "Shinhan Bank",
+    "89": "K Bank", "90": "Kakao Bank", "92": "Toss Bank",
+}  # fmt: skip
 # What rooms fill into their refusals.
 FILLED_IN = (
     "The period ends before it begins.",
@@ -281,15 +303,20 @@ FILLED_IN = (
 )
 # Reasons that machines write into the log, as people read them.
 BECAUSE = (
+    "Redis held a job that is not ours; it was refused",
+    "address_braked",
+    "another payment method was given",
     "approved by the gateway",
     "attempt 2 planned",
     "attempt 3 planned",
     "cancelled",
+    "charged by staff",
     "claimed, to be inquired",
     "claimed, to be sent",
     "found given back at the gateway",
     "no certain answer",
     "no certain answer in many turns",
+    "locked_or_disabled",
     "no readable answer",
     "not found yet",
     "not found: the same key may be sent again",
@@ -299,11 +326,15 @@ BECAUSE = (
     "resumed after it was suspended",
     "subscribed",
     "taken",
+    "the channel took it",
     "the gateway refused; no money moved",
+    "the missing period was paid",
     "the subscription was cancelled",
     "the subscription was paused",
     "the subscription was suspended",
+    "unknown_email",
     "waiting for the deposit",
+    "wrong_password",
 )
 INTERVAL = {
     "day": ("Every day", "Every {count} days"),

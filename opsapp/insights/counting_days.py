@@ -1,4 +1,4 @@
-"""Today's figures beside those of the same weekday last week, in Seoul days."""
+"""Today's figures beside those of yesterday and of the same weekday last week, in Seoul days."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -33,18 +33,15 @@ class DayFigures:
         return self.approved / ended if ended else None
 
 
-def compare_days(now: datetime) -> tuple[DayFigures, DayFigures]:
-    """Today until now, and the same weekday last week until the same time of day."""
+def compare_days(now: datetime) -> tuple[DayFigures, DayFigures, DayFigures]:
+    """Today until now, the same weekday last week until that time of day, all of yesterday."""
     midnight = seoul_midnight(seoul_date(now))
-    week = timedelta(days=7)
-    parts = [
-        part
-        for since, until in ((midnight, now), (midnight - week, now - week))
-        for part in _parts(since, until)
-    ]
+    day, week = timedelta(days=1), timedelta(days=7)
+    windows = ((midnight, now), (midnight - week, now - week), (midnight - day, midnight))
+    parts = [part for since, until in windows for part in _parts(since, until)]
     row = db.session.execute(select(*[part.scalar_subquery() for part in parts])).one()
-    today, before = row[:4], row[4:]
-    return DayFigures(*map(int, today)), DayFigures(*map(int, before))
+    today, before, yesterday = (DayFigures(*map(int, row[at : at + 4])) for at in (0, 4, 8))
+    return today, before, yesterday
 
 
 def list_failures(now: datetime) -> list[Any]:

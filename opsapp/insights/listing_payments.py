@@ -1,14 +1,17 @@
 """The payments list: filters and one search box, in one statement of indexed parts."""
 
+import string
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, literal_column, select, union
+from sqlalchemy import ColumnElement, Select, func, literal_column, select, union
 from sqlalchemy.orm import InstrumentedAttribute
 
 from opsapp.customers.models import Customer, PaymentMethod
+from opsapp.insights.rules import Totals, is_short
 from opsapp.kernel.clock import seoul_midnight
+from opsapp.kernel.db import db
 from opsapp.kernel.errors import Invalid
 from opsapp.kernel.paging import Page, page_of
 from opsapp.orders.models import Order
@@ -72,15 +75,10 @@ class PaymentWish:
 
 
 def list_payments(wish: PaymentWish, *, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
-    """Newest first. Raises BadCursor, and Invalid for a period that runs backwards."""
+    """Newest first by the basis. Raises BadCursor, and Invalid for a period that runs backwards."""
     if wish.since and wish.until and wish.until < wish.since:
         raise Invalid(field="until", reason="The period ends before it begins.")
-    # One union, not two conditions joined by OR: PostgreSQL then starts from these few rows.
-    uncertain = union(
-        select(Attempt.payment_id).where(Attempt.status.in_(UNCERTAIN)),
-        select(Refund.payment_id).where(Refund.status.in_(REFUND_UNCERTAIN)),
-    ).subquery()
-    is_uncertain = Payment.id.in_(select(uncertain.c.payment_id))
+    is_uncertain = _is_uncertain()
     statement = select(
         *COLUMNS,
         Customer.id.label("customer_id"),
@@ -91,13 +89,42 @@ def list_payments(wish: PaymentWish, *, cursor: str | None, size: int = PAGE_SIZ
     if wish.tab == "uncertain":
         statement = statement.where(is_uncertain)
     statement = _filtered(statement, wish)
-    return page_of(statement, keys=(Payment.requested_at, Payment.id), cursor=cursor, size=size)
+    keys = (_moment(wish), Payment.id)
+    return page_of(statement, keys=keys, cursor=cursor, size=size)
+
+
+def sum_payments(wish: PaymentWish) -> Totals | None:
+    """Of all filtered rows in won, not of the page; None without a short period."""
+    if not is_short(wish.since, wish.until):
+        return None
+    statement = select(
+        func.count(),
+        func.coalesce(func.sum(Payment.captured_minor), 0),
+        func.coalesce(func.sum(Payment.refunded_minor), 0),
+    ).where(Payment.currency == "KRW")
+    if wish.tab == "uncertain":
+        statement = statement.where(_is_uncertain())
+    count, captured, refunded = db.session.execute(_filtered(statement, wish)).one()
+    return Totals(count=count, captured_minor=int(captured), refunded_minor=int(refunded))
 
 
 def list_of_customer(customer_id: int, *, limit: int = 10) -> list[Any]:
     statement = select(*COLUMNS).where(Payment.customer_id == customer_id)
     keys = (Payment.requested_at, Payment.id)
     return list(page_of(statement, keys=keys, cursor=None, size=limit).rows)
+
+
+def _is_uncertain() -> ColumnElement[bool]:
+    """One union, not two conditions joined by OR: PostgreSQL then starts from these few rows."""
+    uncertain = union(
+        select(Attempt.payment_id).where(Attempt.status.in_(UNCERTAIN)),
+        select(Refund.payment_id).where(Refund.status.in_(REFUND_UNCERTAIN)),
+    ).subquery()
+    return Payment.id.in_(select(uncertain.c.payment_id))
+
+
+def _moment(wish: PaymentWish) -> InstrumentedAttribute[Any]:
+    return Payment.paid_at if wish.basis == "paid" else Payment.requested_at
 
 
 def _filtered(statement: Select[*tuple[Any, ...]], wish: PaymentWish) -> Select[*tuple[Any, ...]]:
@@ -115,7 +142,9 @@ def _filtered(statement: Select[*tuple[Any, ...]], wish: PaymentWish) -> Select[
         statement = statement.where(Payment.amount_minor >= wish.amount_from)
     if wish.amount_to is not None:
         statement = statement.where(Payment.amount_minor <= wish.amount_to)
-    moment = Payment.paid_at if wish.basis == "paid" else Payment.requested_at
+    moment = _moment(wish)
+    if wish.basis == "paid":
+        statement = statement.where(moment.is_not(None))
     if wish.since:
         statement = statement.where(moment >= seoul_midnight(wish.since))
     if wish.until:
@@ -140,7 +169,7 @@ def _matching(search: str) -> Select[Any]:
             Payment.subject_id.in_(select(Subscription.id).where(Subscription.ref == search)),
         ),
     ]
-    digits = "".join(c for c in search if c.isdigit())
+    digits = "".join(c for c in search if c in string.digits)
     if digits == search and len(digits) in (4, 6):
         # Some card companies hide the last digit too: 1234 is then kept as 123*.
         is_it = (
@@ -167,8 +196,8 @@ def people_like(search: str) -> Select[Any]:
         select(Customer.id).where(Customer.customer_ref == search),
         select(Customer.id).where(Customer.email == search.lower()),
     ]
-    digits = "".join(c for c in search if c.isdigit())
-    if len(digits) >= 4 and all(c.isdigit() or c in "- " for c in search):
+    digits = "".join(c for c in search if c in string.digits)
+    if len(digits) >= 4 and all(c in string.digits or c in "- " for c in search):
         tail = func.right(Customer.phone, literal_column("4")) == digits[-4:]
         plain = func.replace(Customer.phone, "-", "")
         arms.append(select(Customer.id).where(tail, plain.endswith(digits, autoescape=True)))

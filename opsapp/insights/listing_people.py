@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
 from opsapp.catalog.models import Plan
 from opsapp.customers.models import Customer, PaymentMethod
 from opsapp.insights.listing_payments import people_like
+from opsapp.insights.showing_payments import payment_behind
 from opsapp.kernel.db import db
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import AuditEntry
@@ -69,6 +70,7 @@ def list_notices(
         Notice.id, Notice.kind, Notice.subject_type, Notice.subject_id, Notice.channel,
         Notice.status, Notice.error, Notice.created_at, Notice.sent_at, Notice.customer_id,
         Customer.name.label("customer_name"), Customer.customer_ref, Customer.email,
+        payment_behind(Notice.subject_type, Notice.subject_id).label("payment_id"),
     ).join(Customer, Customer.id == Notice.customer_id)  # fmt: skip
     if status:
         statement = statement.where(Notice.status == status)
@@ -81,7 +83,25 @@ def list_tickets(
     *, tab: str, mine: int | None, cursor: str | None, size: int = PAGE_SIZE
 ) -> Page[Any]:
     """`tab` is a status or "unresolved". Raises BadCursor."""
-    statement = (
+    statement = _tickets()
+    if tab == "unresolved":
+        statement = statement.where(Ticket.status != TicketStatus.RESOLVED.value)
+    elif tab != "all":
+        statement = statement.where(Ticket.status == tab)
+    if mine is not None:
+        statement = statement.where(Ticket.assignee_id == mine)
+    return page_of(statement, keys=(Ticket.opened_at, Ticket.id), cursor=cursor, size=size)
+
+
+def list_urgent_tickets(*, limit: int = 8) -> list[Any]:
+    """Unresolved ones, the answer that is due first before the others."""
+    wanted = _tickets().where(Ticket.status != TicketStatus.RESOLVED.value)
+    by_deadline = wanted.order_by(Ticket.answer_due_at, Ticket.id).limit(limit)
+    return list(db.session.execute(by_deadline))
+
+
+def _tickets() -> Select[*tuple[Any, ...]]:
+    return (
         select(
             Ticket.id, Ticket.reason, Ticket.summary, Ticket.status, Ticket.subject_type,
             Ticket.subject_id, Ticket.opened_at, Ticket.answer_due_at, Ticket.resolved_at,
@@ -91,13 +111,6 @@ def list_tickets(
         .outerjoin(Customer, Customer.id == Ticket.customer_id)
         .outerjoin(StaffAccount, StaffAccount.id == Ticket.assignee_id)
     )  # fmt: skip
-    if tab == "unresolved":
-        statement = statement.where(Ticket.status != TicketStatus.RESOLVED.value)
-    elif tab != "all":
-        statement = statement.where(Ticket.status == tab)
-    if mine is not None:
-        statement = statement.where(Ticket.assignee_id == mine)
-    return page_of(statement, keys=(Ticket.opened_at, Ticket.id), cursor=cursor, size=size)
 
 
 def list_tickets_of(customer_id: int) -> list[Ticket]:

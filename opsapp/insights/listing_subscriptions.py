@@ -14,7 +14,8 @@ from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.paging import Page, page_of
 from opsapp.notifications.models import Notice
-from opsapp.payments.models import Payment
+from opsapp.payments.models import Attempt, Payment
+from opsapp.payments.states import AttemptStatus
 from opsapp.subscriptions.models import BillingPeriod, Subscription
 from opsapp.subscriptions.states import SubscriptionStatus
 from opsapp.tickets.models import Ticket
@@ -109,7 +110,7 @@ def get_picture(subscription_id: int) -> SubscriptionPicture:
         customer=customer,
         plan=plan,
         method=method,
-        periods=_list_periods(subscription_id),
+        periods=list_periods(subscription_id),
         notices=_list_notices(subscription_id, customer.id),
         tickets=list(db.session.scalars(tickets.order_by(Ticket.id))),
         timeline=list(db.session.scalars(timeline)),
@@ -121,7 +122,8 @@ def expires_soon(expires_on: date | None, today: date) -> bool:
     return expires_on is not None and (expires_on - today).days <= 60
 
 
-def _list_periods(subscription_id: int) -> list[Any]:
+def list_periods(subscription_id: int) -> list[Any]:
+    """The newest first; `retry_at` while a try is planned."""
     return list(
         db.session.execute(
             select(
@@ -135,8 +137,13 @@ def _list_periods(subscription_id: int) -> list[Any]:
                 Payment.paid_at,
                 Payment.failure_class,
                 Payment.failure_code,
+                Attempt.due_at.label("retry_at"),
             )
             .outerjoin(Payment, Payment.id == BillingPeriod.payment_id)
+            .outerjoin(
+                Attempt,
+                (Attempt.payment_id == Payment.id) & (Attempt.status == AttemptStatus.READY.value),
+            )
             .where(BillingPeriod.subscription_id == subscription_id)
             .order_by(BillingPeriod.period_index.desc())
             .limit(PERIODS_MAX)

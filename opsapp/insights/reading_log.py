@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 
 from opsapp.audit.models import AuditSeal
+from opsapp.insights.showing_payments import payment_behind
 from opsapp.kernel.clock import seoul_midnight
 from opsapp.kernel.db import db
 from opsapp.kernel.log import AuditEntry
@@ -40,6 +41,7 @@ def list_entries(wish: LogWish, *, cursor: str | None, size: int = PAGE_SIZE) ->
         AuditEntry.subject_type, AuditEntry.subject_id, AuditEntry.from_state,
         AuditEntry.to_state, AuditEntry.because, AuditEntry.succeeded, AuditEntry.address,
         AuditEntry.request_id,
+        payment_behind(AuditEntry.subject_type, AuditEntry.subject_id).label("payment_id"),
     )  # fmt: skip
     if wish.actor:
         statement = statement.where(AuditEntry.actor == wish.actor)

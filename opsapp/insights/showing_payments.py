@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, Text, cast, func, literal, select, union_all
+from sqlalchemy import ColumnElement, Select, Text, case, cast, func, literal, select, union_all
 
 from opsapp.customers.models import Customer, PaymentMethod
 from opsapp.kernel.db import db
@@ -13,10 +13,12 @@ from opsapp.ledger.models import LedgerTransfer
 from opsapp.notifications.models import Notice
 from opsapp.orders.models import Order
 from opsapp.payments.models import Attempt, GatewayEvent, Payment, Refund
+from opsapp.payments.states import AttemptStatus
 from opsapp.subscriptions.models import Subscription
 from opsapp.tickets.models import Ticket
 
 TIMELINE_MAX = 200
+LOOKING = ("inflight", "waiting", "unknown")  # states of an attempt that is asked about again
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class PaymentPicture:
     refunds: list[Refund]
     transfers: list[LedgerTransfer]
     tickets: list[Ticket]
-    timeline: list[Any]
+    timeline: list[tuple[Any, int]]
 
     @property
     def is_uncertain(self) -> bool:
@@ -90,6 +92,15 @@ def get_picture(payment_id: int) -> PaymentPicture:
     )
 
 
+def find_charged_method(payment_id: int) -> PaymentMethod | None:
+    """What the money was taken from, and goes back to."""
+    return db.session.scalars(
+        select(PaymentMethod)
+        .join(Attempt, Attempt.payment_method_id == PaymentMethod.id)
+        .where(Attempt.payment_id == payment_id, Attempt.status == AttemptStatus.SUCCEEDED.value)
+    ).one_or_none()
+
+
 def get_refund(refund_id: int) -> Refund:
     """Raises NotFound."""
     found = db.session.get(Refund, refund_id)
@@ -98,8 +109,23 @@ def get_refund(refund_id: int) -> Refund:
     return found
 
 
-def list_timeline(payment_id: int) -> list[Any]:
-    """The log of the payment, its attempts and refunds, what the gateway told, what was sent."""
+def payment_behind(kind: Any, subject_id: Any) -> ColumnElement[int | None]:
+    """The payment whose attempt or refund a log entry or notice is about; else NULL."""
+    owners = (("attempt", Attempt), ("refund", Refund))
+    return case(
+        *[
+            (kind == name, select(row.payment_id).where(row.id == subject_id).scalar_subquery())
+            for name, row in owners
+        ],
+        else_=None,
+    )
+
+
+def list_timeline(payment_id: int) -> list[tuple[Any, int]]:
+    """The log of the payment, its attempts and refunds, what the gateway told, what was sent.
+
+    Newest first, each with how many entries it stands for.
+    """
     attempt_ids = select(Attempt.id).where(Attempt.payment_id == payment_id)
     refund_ids = select(Refund.id).where(Refund.payment_id == payment_id)
     subjects: dict[str, Any] = {
@@ -112,8 +138,23 @@ def list_timeline(payment_id: int) -> list[Any]:
         _told_by_gateway(attempt_ids),
         *[_sent(kind, ids) for kind, ids in subjects.items()],
     ).subquery()
-    newest_last = select(line).order_by(line.c.at, line.c.source, line.c.id)
-    return list(db.session.execute(newest_last.limit(TIMELINE_MAX)))
+    newest = select(line).order_by(line.c.at.desc(), line.c.source.desc(), line.c.id.desc())
+    return _folded(list(db.session.execute(newest.limit(TIMELINE_MAX))))
+
+
+def _folded(rows: list[Any]) -> list[tuple[Any, int]]:
+    """A gateway that is asked every day until a deposit arrives: the first and the last look."""
+    looks: dict[tuple[Any, ...], list[int]] = {}
+    for index, row in enumerate(rows):
+        if row.to_state in LOOKING:
+            key = (row.subject_type, row.subject_id, row.to_state, row.because)
+            looks.setdefault(key, []).append(index)
+    times = dict.fromkeys(range(len(rows)), 1)
+    for found in looks.values():
+        times[found[0]] = max(len(found) - 1, 1)
+        for index in found[1:-1]:
+            del times[index]
+    return [(rows[index], count) for index, count in times.items()]
 
 
 def _logged(kind: str, ids: Any) -> Select[*tuple[Any, ...]]:
@@ -128,7 +169,11 @@ def _logged(kind: str, ids: Any) -> Select[*tuple[Any, ...]]:
         AuditEntry.because.label("because"),
         AuditEntry.actor.label("actor"),
         AuditEntry.detail.label("detail"),
-    ).where(AuditEntry.subject_type == kind, AuditEntry.subject_id.in_(ids))
+    ).where(
+        AuditEntry.subject_type == kind,
+        AuditEntry.subject_id.in_(ids),
+        AuditEntry.action != "gateway_event.received",  # the event itself stands in the line
+    )
 
 
 def _told_by_gateway(attempt_ids: Any) -> Select[*tuple[Any, ...]]:

@@ -11,14 +11,12 @@ from opsapp.insights.listing_payments import UNCERTAIN
 from opsapp.kernel import jobs
 from opsapp.kernel.db import db
 from opsapp.kernel.jobs import OutboxJob
-from opsapp.kernel.paging import Page, page_of
 from opsapp.kernel.turns import Work, count_due, oldest_due_at
 from opsapp.payments.models import Attempt, Payment, Refund
 from opsapp.payments.states import REFUND_OPEN
 
 QUEUES = ("charges", "charges_bulk", "notices", "timetable")
 JOBS_SHOWN_MAX = 30
-PAGE_SIZE = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,29 +101,6 @@ def list_uncertain(*, limit: int = 10) -> list[Any]:
             .limit(limit)
         )
     )  # fmt: skip
-
-
-def list_refunds(*, status: str, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
-    """All refunds, newest first. Raises BadCursor."""
-    statement = select(
-        Refund.id,
-        Refund.ref,
-        Refund.payment_id,
-        Refund.status,
-        Refund.amount_minor,
-        Refund.currency,
-        Refund.reason,
-        Refund.requested_at,
-        Refund.requested_by,
-        Refund.ended_at,
-        Refund.failure_code,
-        Payment.title,
-        Payment.ref.label("payment_ref"),
-    ).join(Payment, Payment.id == Refund.payment_id)
-    if status:
-        statement = statement.where(Refund.status == status)
-    keys = (Refund.requested_at, Refund.id)
-    return page_of(statement, keys=keys, cursor=cursor, size=size)
 
 
 def list_open_refunds(*, limit: int = 10) -> list[Any]:

@@ -14,6 +14,8 @@ import structlog
 _SECRET_NAME = re.compile(r"password|secret|token|key$|sealed|authorization|cookie|email|phone")
 # 13 to 19 digits in a row may be a card number, whatever field they are in (invariant I12).
 _PAN = re.compile(r"\b\d{13,19}\b")
+# PostgreSQL says of a broken constraint: DETAIL:  Key (email)=(someone@example.com) already exists.
+_DETAIL = re.compile(r"DETAIL: .*")
 
 
 def configure() -> None:
@@ -44,7 +46,9 @@ class _Lines:
     """Writes to whatever sys.stderr is at that moment: tests exchange it."""
 
     def msg(self, message: str) -> None:
-        print(message, file=sys.stderr, flush=True)  # noqa: T201 - this is the place for it
+        # One write: the lines of threads must not run into each other.
+        sys.stderr.write(f"{message}\n")
+        sys.stderr.flush()
 
     debug = info = warning = error = critical = exception = msg
 
@@ -60,7 +64,7 @@ def _redact(
 def _without_digits(value: Any) -> Any:
     """Rendered exceptions are lists of dictionaries: look all the way down."""
     if isinstance(value, str):
-        return _PAN.sub("[digits]", value)
+        return _PAN.sub("[digits]", _DETAIL.sub("DETAIL: [redacted]", value))
     if isinstance(value, dict):
         return {name: _without_digits(each) for name, each in value.items()}
     if isinstance(value, list | tuple):

@@ -59,7 +59,8 @@ def parse_money(text: str, currency: str, *, field: str = "amount") -> Money:
         raise Invalid(field="currency", reason=f"{currency!r} is not one of {taken}.")
     whole, point, fraction = text.strip().replace(",", "").partition(".")
     exponent = EXPONENTS[currency]
-    if not (whole.isascii() and whole.isdigit()) or (point and not fraction.isdigit()):
+    figures = (whole, fraction) if point else (whole,)
+    if not all(part.isascii() and part.isdigit() for part in figures):
         raise Invalid(field=field, reason=f"{text!r} is not a number above 0.")
     if len(fraction) > exponent:
         raise Invalid(field=field, reason=f"{currency} has {exponent} decimal places.")

@@ -83,12 +83,17 @@ def record_answers(results: Sequence[tuple[Claim, Answer]], *, by: Actor) -> Non
 
 @within_transaction
 def look_again(attempt_ids: Sequence[int]) -> None:
-    """The gateway has spoken about these: inquire now instead of at the planned time."""
+    """The gateway has spoken about these: inquire now instead of at the planned time.
+
+    Such a look is not one of the planned ones: whoever sends messages cannot use those up.
+    """
     if attempt_ids:
         db.session.execute(
             update(Attempt)
             .where(Attempt.id.in_(attempt_ids))
-            .values(due_at=func.ops_now(), hinted_at=None)
+            .values(
+                due_at=func.ops_now(), hinted_at=None, turns=func.greatest(Attempt.turns - 1, 0)
+            )
         )
 
 

@@ -66,12 +66,15 @@ def disable(account_id: int, *, because: str, by: Actor) -> None:
 
 @within_transaction
 def enable(account_id: int, *, because: str, by: Actor) -> None:
-    """Give it back, without an old lock-out. Raises NotYourself."""
+    """Give it back, or open it after wrong tries. Raises NotYourself."""
     _refuse_oneself(account_id, by)
     account = queries.lock_account(account_id)
     account.wrong_tries = 0
     account.locked_until = None
-    ACCOUNT.move(account, AccountStatus.ACTIVE, because=because, by=by)
+    if account.status == AccountStatus.ACTIVE:
+        record(Entry("staff_account.unlocked", "staff_account", account_id, because=because), by=by)
+    else:
+        ACCOUNT.move(account, AccountStatus.ACTIVE, because=because, by=by)
 
 
 @within_transaction

@@ -58,7 +58,8 @@ def end(visitor: Visitor) -> None:
 
 @within_transaction
 def end_all(account_id: int, *, because: str, by: Actor) -> int:
-    """Returns how many sign-ins were ended."""
+    """Returns how many sign-ins were ended. Raises NotFound."""
+    queries.lock_account(account_id)
     ended = _end(StaffSession.account_id == account_id)
     record(
         Entry(

@@ -71,7 +71,7 @@ def _settle(wish: SignIn, account_id: int, *, matches: bool) -> str | None:
         .where(StaffAccount.id == account_id)
         .values(wrong_tries=0, locked_until=None, last_signed_in_at=func.clock_timestamp())
     )
-    db.session.add(SignInTry(address=wish.address, email=wish.email.lower(), succeeded=True))
+    db.session.add(SignInTry(address=wish.address, email=mask_email(wish.email), succeeded=True))
     record(
         Entry("staff_account.signed_in", "staff_account", account_id),
         by=Actor("staff", str(account_id)),
@@ -93,7 +93,9 @@ def _count_wrong_try(account_id: int) -> None:
 
 def _note_refusal(wish: SignIn, account_id: int | None, because: str) -> None:
     """One row for the brake and one for the log, which never holds a whole address."""
-    db.session.add(SignInTry(address=wish.address, email=wish.email.lower()[:200], succeeded=False))
+    # Masked: people type passwords into the wrong field.
+    masked = mask_email(wish.email[:200])
+    db.session.add(SignInTry(address=wish.address, email=masked, succeeded=False))
     record(
         Entry(
             "staff_account.sign_in_failed",
@@ -101,7 +103,7 @@ def _note_refusal(wish: SignIn, account_id: int | None, because: str) -> None:
             account_id or 0,
             because=because,
             succeeded=False,
-            detail={"email": mask_email(wish.email[:200])},
+            detail={"email": masked},
         ),
         by=_STRANGER,
     )

@@ -107,7 +107,7 @@
     const whole = $("[value=full]", form).checked;
     const input = $("[name=amount]", form);
     const most = Number(form.dataset.refundable);
-    const wished = whole ? most : Number(input.value.replaceAll(",", ""));
+    const wished = whole ? most : Number(input.value.replace(/[,\s₩원]/g, ""));
     const rest = $("[data-rest]", form);
     const known = Number.isInteger(wished) && wished > 0 && wished <= most;
     rest.textContent = known ? rest.dataset.rest.replace("0", (most - wished).toLocaleString("en")) : "–";
@@ -121,6 +121,12 @@
     });
     all("[data-focus]").forEach((place) => place.focus());
   }
+
+  // On a phone the menu is one line: what is open is brought into sight.
+  $$(".rail [aria-current], .tabs [aria-current]").forEach((link) => {
+    const line = link.parentElement;
+    line.scrollLeft = link.offsetLeft - (line.clientWidth - link.offsetWidth) / 2;
+  });
 
   // The server's clock, which a test installation may have moved.
   const lead = new Date(body.dataset.now) - Date.now();

@@ -108,3 +108,14 @@ def test_an_account_that_nobody_paid_into_ends_as_failed(app, awaited, gateway):
     finally:
         gateway.clock(0)
     assert (make.statuses(), make.statuses(Payment)) == (["declined"], ["failed"])
+
+
+def test_messages_cannot_use_up_the_looks_at_an_uncertain_charge(app, gateway):
+    [payment_id] = make.make_payments()
+    gateway.faults(lost_after=1.0, inquiry_failures=1.0)
+    ids = make.attempt_ids([payment_id])
+    charging.execute_attempts(ids, by=BY)
+    for number in range(20):
+        knock(app, deposit_callback(payment_id), delivery_id=f"delivery-{number}")
+        charging.execute_attempts(ids, by=BY)
+    assert make.statuses() == ["unknown"]
