@@ -17,12 +17,12 @@ from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from opsapp.console import access, words
-from opsapp.gateways import failures
 from opsapp.kernel import clock, locale, log
 from opsapp.kernel.clock import seoul_date
 from opsapp.kernel.locale import gettext as _
 from opsapp.kernel.masking import mask_account, mask_email, mask_name, mask_phone
 from opsapp.kernel.money import Money
+from opsapp.payments.explaining import explain
 from opsapp.settings import current
 from opsapp.staff.rules import Permission
 
@@ -56,7 +56,6 @@ NAVIGATION = (
     ("console.staff.show_list", "person-gear", "Staff", Permission.MANAGE_STAFF),
 )
 LOCALE_COOKIE = "opsapp_locale"
-CODES = "toss_api"  # the table of failure codes that this console's gateways speak
 # How rooms note a failure: its code, and how many there were.
 COUNTED = r"(?:failure (?P<nth>\d+): )?(?P<code>[A-Z][A-Z0-9_]{3,})(?:, attempt (?P<last>\d+))?"
 
@@ -118,10 +117,7 @@ def presets() -> list[tuple[str, str, str]]:
 
 def hint(code: str | None) -> str:
     """What a gateway's failure code means, as it is said to the customer; "" if unknown."""
-    known = failures.look_up(CODES, code or "")
-    if known is None:
-        return ""
-    return known.hint_ko if locale.current_locale.get() == "ko" else known.hint_en
+    return explain(code or "", locale=locale.current_locale.get())
 
 
 def is_fragment() -> bool:

@@ -4,6 +4,8 @@ import pytest
 from sqlalchemy import update
 
 from opsapp.kernel.db import db, transaction
+from opsapp.kernel.log import Entry, record
+from opsapp.payments import charging
 from opsapp.payments.models import Payment
 from tests.factories import payments as make
 
@@ -189,3 +191,37 @@ def test_hostile_text_stays_text(house, cs, scene, text):
         assert "<img src=x" not in page
         assert "<svg/onload" not in page
         assert ">49<" not in page
+
+
+def money(text, label):
+    """The figure that stands under a label, in won."""
+    return re.search(r"(-?[\d,]+)\s*원", re.sub(r"<[^>]+>", "", text.partition(label)[2]))[1]
+
+
+def test_the_home_page_and_the_list_it_links_to_name_the_same_sum(cs, scene):
+    home = cs.get("/console/").text
+    [path] = re.findall(r'href="(/console/payments/\?[^"]*basis=paid[^"]*)"', home)[:1]
+    listed = cs.get(path.replace("&amp;", "&")).text
+    assert money(home, "거래액") == money(listed, "승인 금액") == "161,000"
+
+
+def test_pages_by_time_of_approval_follow_each_other_too(house, cs):
+    with house.app_context():
+        payment_ids = make.make_payments(60)
+        charging.execute_attempts(make.attempt_ids(payment_ids), by=make.BY)
+    first = cs.get("/console/payments/?basis=paid&since=2020-01-01")
+    second = cs.get(NEXT.search(first.text)[1].replace("&amp;", "&"))
+    assert sorted(ids(first) + ids(second)) == sorted(payment_ids)
+    assert not set(ids(first)) & set(ids(second))
+
+
+def test_a_timeline_folds_daily_looks_and_keeps_the_newest(house, cs, scene):
+    with house.app_context():
+        [attempt_id] = make.attempt_ids([scene.awaiting])
+        for because in ["same again"] * 30 + ["the last word"]:
+            with transaction():
+                look = Entry("attempt.waiting", "attempt", attempt_id, because, to_state="waiting")
+                record(look, by=make.BY)
+    page = cs.get(f"/console/payments/{scene.awaiting}").text
+    assert page.count("same again") == 2, "the first look and the last"
+    assert page.index("the last word") < page.index("same again")

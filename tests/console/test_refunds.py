@@ -145,3 +145,18 @@ def test_a_payment_without_money_offers_no_refund(cs, scene):
 def test_an_auditor_sees_the_payment_and_no_refund_panel(as_role, scene):
     page = as_role("auditor").get(f"/console/payments/{scene.paid}").text
     assert 'id="refund"' not in page
+
+
+@pytest.mark.parametrize("typed", ["3000", "3,000", "3,000원", "₩3,000", " 3000 "])
+def test_an_amount_is_taken_as_people_write_it(cs, scene, owner, typed):
+    form = wish(cs, scene.paid, amount=typed)
+    answer = cs.post(f"/console/payments/{scene.paid}/refunds/review", form, headers=HX)
+    assert "3,000원 환불" in answer.text
+
+
+def test_what_was_written_survives_a_conflict_and_the_way_back(cs, scene, owner):
+    note = "색상이 다름"
+    stale = wish(cs, scene.paid, seen="129001", reason_text=note)
+    for step in ("/review", ""):
+        answer = cs.post(f"/console/payments/{scene.paid}/refunds{step}", stale, headers=HX)
+        assert (answer.status_code, note in answer.text) == (409, True), step
