@@ -13,7 +13,7 @@ from opsapp.gateways.base import Answer, RefundRequest
 from opsapp.gateways.registry import gateway_named
 from opsapp.kernel import log as journal
 from opsapp.kernel.actors import Actor
-from opsapp.kernel.db import db, owns_transactions, within_transaction
+from opsapp.kernel.db import bulk_insert, db, owns_transactions, within_transaction
 from opsapp.kernel.errors import Invalid
 from opsapp.kernel.ids import new_ref
 from opsapp.kernel.money import Money
@@ -34,6 +34,7 @@ from opsapp.payments.rules import Ask
 from opsapp.payments.states import REFUND, REFUNDABLE, RefundStatus
 from opsapp.settings import current
 
+FORM_USED = "This form was used; open it again."
 REASON_LENGTH_MAX = 200  # Toss: cancelReason
 
 
@@ -61,24 +62,11 @@ def request_refund(payment_id: int, wish: RefundWish, *, by: Actor) -> int:
     payment = queries.lock_payment(payment_id)
     if (known := queries.find_refund_by_request(wish.request_id)) is not None:
         if (known.payment_id, known.amount) != (payment.id, wish.amount):
-            raise Invalid(field="request_id", reason="This form was used; open it again.")
+            raise Invalid(field="request_id", reason=FORM_USED)
         return known.id
     _require_refundable(payment, wish)
-    refund = Refund(
-        ref=new_ref("ref"),
-        payment_id=payment.id,
-        request_id=wish.request_id,
-        idempotency_key=new_ref("refund"),
-        amount_minor=wish.amount.minor,
-        currency=wish.amount.currency,
-        refundable_before_minor=payment.captured_minor - payment.refunded_minor,
-        reason=wish.reason.strip(),
-        requested_by=str(by),
-        hinted_at=func.clock_timestamp(),
-    )
+    refund = _insert(payment, wish, by=by)
     payment.refund_pending_minor += wish.amount.minor
-    db.session.add(refund)
-    db.session.flush()
     post([_reservation(refund)])
     journal.record(_requested(refund), by=by)
     jobs.EXECUTE_REFUNDS.enqueue(refund_ids=[refund.id])
@@ -95,6 +83,27 @@ def execute_refunds(refund_ids: Sequence[int], *, by: Actor) -> None:
         connected=registry.connected,
     )
     take_turns(refund_ids, steps, abreast=claiming.abreast_max(), budget_s=current().chunk_budget_s)
+
+
+def _insert(payment: Payment, wish: RefundWish, *, by: Actor) -> Refund:
+    """The form's id is unique over all payments: a second one at the same moment is refused."""
+    row = {
+        "ref": new_ref("ref"),
+        "payment_id": payment.id,
+        "request_id": wish.request_id,
+        "idempotency_key": new_ref("refund"),
+        "amount_minor": wish.amount.minor,
+        "currency": wish.amount.currency,
+        "refundable_before_minor": payment.captured_minor - payment.refunded_minor,
+        "reason": wish.reason.strip(),
+        "status": REFUND.start.value,
+        "requested_by": str(by),
+        "hinted_at": db.session.scalars(func.clock_timestamp()).one(),
+    }
+    written = bulk_insert(Refund, [row], returning=("id",), or_nothing=True)
+    if not written:
+        raise Invalid(field="request_id", reason=FORM_USED)
+    return db.session.get_one(Refund, written[0].id)
 
 
 def _require_readable(wish: RefundWish) -> None:

@@ -189,3 +189,25 @@ def test_a_refund_made_behind_our_back_is_found_by_comparing(paid, gateway, owne
     owner.execute("DELETE FROM refunds")
     [difference] = compare_with_gateway().refunds
     assert "3000 given back there, 0 here" in difference
+
+
+def test_one_form_sent_to_many_payments_at_once_refunds_one_of_them(app, gateway):
+    payment_ids = make.make_payments(8)
+    charging.execute_attempts(make.attempt_ids(payment_ids), by=WORKER)
+    outcomes = []
+
+    def send(payment_id):
+        with app.app_context():
+            try:
+                outcomes.append(refund(payment_id, wish(100, request_id="form_of_many")))
+            except Invalid as refused:
+                outcomes.append(refused)
+            db.session.remove()
+
+    hands = [threading.Thread(target=send, args=[payment_id]) for payment_id in payment_ids]
+    for hand in hands:
+        hand.start()
+    for hand in hands:
+        hand.join()
+    assert sum(isinstance(outcome, int) for outcome in outcomes) == 1
+    assert len(outcomes) == 8
