@@ -52,7 +52,6 @@ class Settings(BaseSettings):
     charge_hour: int = Field(default=0, ge=0, le=23)  # Asia/Seoul hour at which a period is due
     session_idle_s: int = Field(default=900, ge=60, le=900)  # PCI DSS 8.2.8: 15 minutes at most
     session_life_s: int = Field(default=28_800, ge=600, le=43_200)  # ASVS 7.3.2
-    access_log_keep_days: int = Field(default=730, ge=365)  # PCI DSS 10.5.1
 
     smtp_url: str = Field(default="", pattern=r"^($|smtps?://)")  # empty: messages are only logged
     mail_from: str = Field(default="opsapp@localhost", pattern=r"^[^@\s]+@[^@\s]+$")

@@ -11,7 +11,6 @@ from opsapp.customers import queries, rules
 from opsapp.customers.errors import MethodInUse, MethodNotUsable
 from opsapp.customers.models import PaymentMethod
 from opsapp.customers.states import KINDS, METHOD, MethodStatus
-from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.crypto import seal
 from opsapp.kernel.db import bulk_insert, db, within_transaction
@@ -106,14 +105,6 @@ def mark_expired(method_ids: Sequence[int], *, because: str, by: Actor) -> int:
     """Returns how many were active until now."""
     methods = queries.lock_methods(method_ids)
     return _expire(methods, because=because, by=by)
-
-
-@within_transaction
-def expire_past_date(*, limit: int, by: Actor) -> int:
-    """Cards whose month is over; returns how many."""
-    today = clock.seoul_date(clock.now())
-    methods = queries.lock_methods_past_date(today, limit=limit)
-    return _expire(methods, because="its date has passed", by=by)
 
 
 def _settle_at_once(added: Sequence[tuple[int, NewMethod]], *, by: Actor) -> None:

@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -61,12 +61,6 @@ def list_unreadable(method_ids: Sequence[int]) -> frozenset[int]:
     return frozenset(row.id for row in _list_sealed(method_ids) if not _can_be_opened(row))
 
 
-def find_customer(customer_ref: str) -> Customer | None:
-    return db.session.scalars(
-        select(Customer).where(Customer.customer_ref == customer_ref)
-    ).one_or_none()
-
-
 def get_customer(customer_id: int) -> Customer:
     customer = db.session.get(Customer, customer_id)
     if customer is None:
@@ -84,13 +78,6 @@ def list_ids_by_ref(customer_refs: Sequence[str]) -> dict[str, int]:
         select(Customer.customer_ref, Customer.id).where(Customer.customer_ref.in_(customer_refs))
     )
     return {row.customer_ref: row.id for row in rows}
-
-
-def get_method(method_id: int) -> PaymentMethod:
-    method = db.session.get(PaymentMethod, method_id)
-    if method is None:
-        raise NotFound(noun="payment method", id=method_id)
-    return method
 
 
 def list_methods(customer_id: int) -> list[PaymentMethod]:
@@ -144,17 +131,6 @@ def lock_methods(method_ids: Sequence[int]) -> list[PaymentMethod]:
         select(PaymentMethod).where(PaymentMethod.id.in_(method_ids)).order_by(PaymentMethod.id)
     )
     return list(db.session.scalars(locked(methods)))
-
-
-def lock_methods_past_date(day: date, *, limit: int) -> list[PaymentMethod]:
-    """Active methods whose own date lies before `day`."""
-    past = (
-        select(PaymentMethod)
-        .where(PaymentMethod.status == MethodStatus.ACTIVE, PaymentMethod.expires_on < day)
-        .order_by(PaymentMethod.id)
-        .limit(limit)
-    )
-    return list(db.session.scalars(locked(past, skip=True)))
 
 
 def lock_issuable(method_ids: Sequence[int]) -> list[IssuableMethod]:

@@ -83,12 +83,6 @@ class Job:
         after_commit(_nudge)
 
 
-@dataclass(frozen=True, slots=True)
-class QueueFigures:
-    waiting: int
-    oldest_waiting_at: datetime | None
-
-
 def connect(url: str) -> None:
     """Called once, by create_app; nothing is opened before the first use."""
     global _redis  # noqa: PLW0603 - one connection pool per process

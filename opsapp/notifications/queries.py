@@ -7,19 +7,10 @@ from sqlalchemy import func, select
 
 from opsapp.customers.models import Customer
 from opsapp.kernel.db import db, locked
-from opsapp.kernel.errors import NotFound
 from opsapp.kernel.paging import Page, page_of
 from opsapp.kernel.turns import is_claimable
 from opsapp.notifications.models import Notice
 from opsapp.notifications.states import OPEN, NoticeStatus
-
-
-def get_notice(notice_id: int) -> Notice:
-    """Raises NotFound."""
-    notice = db.session.get(Notice, notice_id)
-    if notice is None:
-        raise NotFound(noun="notice", id=notice_id)
-    return notice
 
 
 def list_notices(

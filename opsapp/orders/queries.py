@@ -4,16 +4,11 @@ from typing import Any
 
 from sqlalchemy import func, select, tuple_
 
-from opsapp.kernel.db import db, locked
-from opsapp.kernel.errors import NotFound
+from opsapp.kernel.db import db
 from opsapp.orders.models import Order
 from opsapp.payments.models import Payment
 
 SUBJECT = "order"
-
-
-def find_order(order_ref: str) -> Order | None:
-    return db.session.scalars(select(Order).where(Order.order_ref == order_ref)).one_or_none()
 
 
 def list_by_ref(order_refs: Sequence[str]) -> dict[str, Order]:
@@ -25,13 +20,6 @@ def take_ids(count: int) -> list[int]:
     """Numbers for orders that are about to be written."""
     numbers = select(func.nextval("orders_id_seq")).select_from(func.generate_series(1, count))
     return list(db.session.scalars(numbers))
-
-
-def get_order(order_id: int) -> Order:
-    order = db.session.get(Order, order_id)
-    if order is None:
-        raise NotFound(noun="order", id=order_id)
-    return order
 
 
 def list_orders(*, limit: int, before: tuple[datetime, int] | None = None) -> list[Any]:
@@ -51,10 +39,3 @@ def list_of_customer(customer_id: int) -> list[Any]:
         .order_by(Order.id.desc())
     )
     return list(db.session.execute(theirs))
-
-
-def lock_order(order_id: int) -> Order:
-    order = db.session.scalars(locked(select(Order).where(Order.id == order_id))).one_or_none()
-    if order is None:
-        raise NotFound(noun="order", id=order_id)
-    return order

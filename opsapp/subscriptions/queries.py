@@ -57,10 +57,6 @@ class HeldContract:
         return f"start {self.started_on}, day {self.anchor_day}"
 
 
-def find_subscription(ref: str) -> Subscription | None:
-    return db.session.scalars(select(Subscription).where(Subscription.ref == ref)).one_or_none()
-
-
 def get_subscription(subscription_id: int) -> Subscription:
     subscription = db.session.get(Subscription, subscription_id)
     if subscription is None:
