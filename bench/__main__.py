@@ -13,12 +13,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import audit, billing, importing, sandbox_cost
+from bench import audit, billing, importing, month, sandbox_cost
 
 BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
     "billing": billing.run,
     "audit": audit.measure,
     "import": importing.run,
+    "month": month.run,
     "sandbox_cost": sandbox_cost.run,
 }
 OUT = Path("build/bench")
