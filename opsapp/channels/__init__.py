@@ -1,1 +1,1 @@
-"""The only HTTP and SMTP to messengers: e-mail now, more to come."""
+"""The only HTTP and SMTP to messengers: e-mail, telephones, browsers and apps."""

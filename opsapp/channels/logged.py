@@ -1,14 +1,24 @@
 """E-mail where no mail server is named: one log line, without a word of the message."""
 
+from typing import ClassVar
+
 import structlog
 
-from opsapp.channels.base import Channel, Message, Outcome, Receipt
+from opsapp.channels.base import (
+    Capabilities,
+    Channel,
+    Message,
+    Outcome,
+    Receipt,
+    RecipientKind,
+)
 
 log = structlog.get_logger(__name__)
 
 
 class LogChannel(Channel):
     name = "email"
+    capabilities: ClassVar[Capabilities] = Capabilities(recipient=RecipientKind.EMAIL)
     timeout_s = 1
     abreast_max = 64
 

@@ -8,6 +8,7 @@ from email.errors import HeaderParseError, MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import formatdate
+from typing import ClassVar
 from urllib.parse import unquote, urlsplit
 
 from aiosmtplib import (
@@ -19,7 +20,14 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
-from opsapp.channels.base import Channel, Message, Outcome, Receipt
+from opsapp.channels.base import (
+    Capabilities,
+    Channel,
+    Message,
+    Outcome,
+    Receipt,
+    RecipientKind,
+)
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 COMMAND_TIMEOUT_S = 15.0  # each of connect, greeting, envelope, data
@@ -28,6 +36,7 @@ COMMANDS_AT_MOST = 4
 
 class SmtpChannel(Channel):
     name = "email"
+    capabilities: ClassVar[Capabilities] = Capabilities(recipient=RecipientKind.EMAIL)
     timeout_s = COMMAND_TIMEOUT_S * COMMANDS_AT_MOST
     abreast_max = 16
 
