@@ -44,6 +44,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--retry-scale", type=float, default=1.0, help="factor on the webhook ladder's minutes"
     )
+    parser.add_argument(
+        "--window-host",
+        action="append",
+        default=[],
+        help="a host besides loopback that the payment window may be opened under and return to",
+    )
     return parser.parse_args()
 
 
@@ -92,7 +98,14 @@ def _gateway(
         except ControlRefused as refused:
             raise CannotStart(f"--webhook-url: {refused}") from refused
     deliverer = Deliverer(books, loop, retry_scale=options.retry_scale)
-    return Gateway(books, journal, deliverer, loop, latency_ms=options.latency_ms)
+    return Gateway(
+        books,
+        journal,
+        deliverer,
+        loop,
+        latency_ms=options.latency_ms,
+        window_hosts=frozenset(options.window_host),
+    )
 
 
 def _tune_garbage_collection() -> None:

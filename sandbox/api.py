@@ -94,12 +94,15 @@ class Gateway:
         loop: asyncio.AbstractEventLoop,
         *,
         latency_ms: float,
+        window_hosts: frozenset[str] = frozenset(),
     ) -> None:
+        """`window_hosts`: names besides loopback that the payment window returns to."""
         self._books = books
         self._journal = journal
         self._deliverer = deliverer
         self._loop = loop
         self._latency_ms = latency_ms
+        self._window_hosts = window_hosts
         self._merchant_ids: dict[bytes, str] = {}
         self._routes: dict[tuple[str, int], list[Route]] = {}
         for route in ROUTES:
@@ -136,7 +139,8 @@ class Gateway:
 
     def _control(self, request: Request) -> None:
         self._do_what_is_due()
-        answer = control.handle(self._books, request, self._merchant_named(request))
+        merchant = self._merchant_named(request)
+        answer = control.handle(self._books, request, merchant, self._window_hosts)
         # A moved clock makes things due, and the timer's distance wrong.
         self._do_what_is_due()
         self._timer_at = None

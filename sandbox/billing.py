@@ -85,7 +85,7 @@ def charge(books: Books, call: Call) -> Answer:
     least = objects.LEAST_ACCOUNT_AMOUNT if is_account else objects.LEAST_CARD_AMOUNT
     payment = _requested(books, merchant, body, fields.amount(body, least=least))
     order_id: str = payment["orderId"]
-    months = _installment_months(body, payment["totalAmount"])
+    months = objects.installment_months(body, "cardInstallmentPlan", payment["totalAmount"])
     before = merchant.orders.get(order_id)
     if before is not None and before.status in TAKEN_STATES:
         raise Refused("DUPLICATED_ORDER_ID")
@@ -184,16 +184,6 @@ def _card_decline(key: Json) -> str | None:
     if code == "REJECT_CARD_PAYMENT" and key["bank"] is not None:
         return "REJECT_ACCOUNT_PAYMENT"
     return code
-
-
-def _installment_months(body: Json, amount: int) -> int:
-    """0 or 2-12 months, from 50,000 won."""
-    months = fields.whole(body.get("cardInstallmentPlan") or 0, "cardInstallmentPlan")
-    if months and not 2 <= months <= 12:
-        raise Refused("INVALID_CARD_INSTALLMENT_PLAN")
-    if months and amount < 50_000:
-        raise Refused("NOT_ALLOWED_INSTALLMENT_BELOW_AMOUNT")
-    return months
 
 
 def _new_billing(books: Books, merchant: Merchant, customer_key: str) -> Json:

@@ -275,8 +275,8 @@ class Books:
 
     # Webhook events; `next_at` is real time, not the movable clock.
 
-    def announce(self, body: Json) -> None:
-        """Queue one webhook, if a target is registered."""
+    def announce(self, body: Json, *, signed_with: Sequence[str] = ()) -> None:
+        """Queue one webhook, if a target is registered; `signed_with` are security keys."""
         if self.webhook is None:
             return
         event: Json = {
@@ -285,6 +285,8 @@ class Books:
             "next_at": time.time(),
             "body": body,
         }
+        if signed_with:
+            event["keys"] = list(signed_with)
         self._record("event", event)
         self._apply_event(event)
         self.new_events.append(event)

@@ -5,22 +5,28 @@ No key is needed. A request that a web page of another origin sent (it carries O
 
 import json
 import os
+import secrets
 import time
 from datetime import date
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sandbox import accounts, billing, clock, payments, reports
+from sandbox import accounts, billing, clock, payment_object as objects, payments, reports, window
 from sandbox.books import Books, Held, Json, Merchant
 from sandbox.errors import Answer, ControlRefused, answer_of, to_json
 from sandbox.faults import checked_profile
+from sandbox.hosts import is_here
 from sandbox.server import Request
 
-_LOOPBACK_HOSTS: Final = frozenset({"localhost", "::1"})
+_PAYOUT_STATUSES: Final = ("REQUESTED", "IN_PROGRESS", "COMPLETED", "FAILED", "CANCELED")
 
 
-def handle(books: Books, request: Request, merchant: Merchant) -> Answer:
+def handle(
+    books: Books, request: Request, merchant: Merchant, window_hosts: frozenset[str]
+) -> Answer:
     """Answer one control call; raises ControlRefused."""
+    if request.path == "/_sandbox/window" and request.method in ("GET", "POST"):
+        return window.handle(books, request, window_hosts)
     if b"origin" in request.headers:
         raise ControlRefused("Control calls are not taken from web pages.", 403)
     match [request.method, *request.path.strip("/").split("/")[1:]]:
@@ -30,6 +36,8 @@ def handle(books: Books, request: Request, merchant: Merchant) -> Answer:
             return payments.authenticate(books, merchant, _object(request))
         case ["POST", "deposits"]:
             return accounts.deposit(books, merchant, _object(request))
+        case ["POST", "payouts"]:
+            return _announce_payout(books, _object(request))
         case ["POST", "cards", billing_key]:
             return billing.set_card_state(books, billing_key, _object(request).get("state"))
         case ["PUT" | "DELETE", "faults" | "webhooks" | "clock" as what]:
@@ -74,20 +82,9 @@ def check_webhook_url(url: Any) -> str:
         _ = parts.port
     except ValueError:
         raise ControlRefused(f"url {url!r} is not an address.") from None
-    if parts.scheme not in ("http", "https") or not (
-        host in _LOOPBACK_HOSTS or _is_loopback_address(host)
-    ):
+    if parts.scheme not in ("http", "https") or not is_here(host):
         raise ControlRefused("url must be http(s) on loopback: the sandbox calls nobody else.")
     return url
-
-
-def _is_loopback_address(host: str) -> bool:
-    octets = host.split(".")
-    return (
-        len(octets) == 4
-        and octets[0] == "127"
-        and all(octet.isascii() and octet.isdigit() and int(octet) <= 255 for octet in octets)
-    )
 
 
 def _health(books: Books) -> Answer:
@@ -133,6 +130,40 @@ def _settlements(books: Books, day: str, query: dict[str, str]) -> Answer:
         return reports.settlement_day(books, date.fromisoformat(day), errors)
     except ValueError:
         raise ControlRefused("Use /_sandbox/settlements/YYYY-MM-DD?errors=SHARE.") from None
+
+
+def _announce_payout(books: Books, wish: Json) -> Answer:
+    """`POST /_sandbox/payouts`: a payout.changed, signed with each of `securityKeys`.
+
+    Two keys are what the vendor signs with while one replaces the other.
+    """
+    keys = wish.get("securityKeys")
+    if not isinstance(keys, list) or not 1 <= len(keys) <= 2 or not all(map(_is_key, keys)):
+        raise ControlRefused("securityKeys must be one or two texts of 1 to 128 characters.")
+    status = wish.get("status", "COMPLETED")
+    if status not in _PAYOUT_STATUSES:
+        raise ControlRefused(f"status must be one of {', '.join(_PAYOUT_STATUSES)}.")
+    if books.webhook is None:
+        raise ControlRefused("Register a webhook target first.", 409)
+    event: Json = {
+        "eventType": "payout.changed",
+        "createdAt": clock.webhook_stamp(books.now()),
+        "version": objects.VERSION,
+        "eventId": secrets.token_hex(16),
+        "entityType": "payout",
+        "entityBody": {
+            "id": secrets.token_hex(12),
+            "refPayoutId": str(wish.get("refPayoutId") or secrets.token_hex(8)),
+            "status": status,
+            "amount": {"currency": "KRW", "value": 10_000},
+        },
+    }
+    books.announce(event, signed_with=keys)
+    return answer_of(event)
+
+
+def _is_key(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= 128
 
 
 def _set_faults(books: Books, wish: Json | None) -> None:

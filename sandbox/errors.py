@@ -22,12 +22,16 @@ class Code:
     message: str
 
 
+_JSON_HEADER: Final = b"content-type: application/json;charset=UTF-8\r\n"
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request is answered with: HTTP status and JSON body."""
+    """What a request is answered with: HTTP status and body, JSON unless `headers` say else."""
 
     status: int
     body: bytes
+    headers: bytes = _JSON_HEADER  # whole lines
 
 
 class Refused(Exception):

@@ -4,7 +4,8 @@ import hashlib
 import secrets
 from typing import Any, Final
 
-from sandbox import clock
+from sandbox import clock, fields
+from sandbox.errors import Refused
 
 Json = dict[str, Any]
 
@@ -56,8 +57,11 @@ _NOTHING_YET: Final[Json] = dict.fromkeys(
         "secret", "failure", "receipt", "metadata",
     )
 )  # fmt: skip
+WALLETS: Final = ("토스페이", "네이버페이", "카카오페이", "페이코", "삼성페이", "SSG페이", "엘페이")
 LEAST_CARD_AMOUNT: Final = 100
 LEAST_ACCOUNT_AMOUNT: Final = 200
+LEAST_INSTALMENT_AMOUNT: Final = 50_000
+MOST_INSTALMENT_MONTHS: Final = 12
 
 
 def new_payment(
@@ -179,6 +183,16 @@ def card_part(identity: Json, amount: int, installment_months: int = 0) -> Json:
         "ownerType": identity["ownerType"],
         "acquireStatus": "READY",
     }
+
+
+def installment_months(wish: Json, name: str, amount: int) -> int:
+    """0 or 2-12 months, from 50,000 won."""
+    months = fields.whole(wish.get(name) or 0, name)
+    if months and not 2 <= months <= MOST_INSTALMENT_MONTHS:
+        raise Refused("INVALID_CARD_INSTALLMENT_PLAN")
+    if months and amount < LEAST_INSTALMENT_AMOUNT:
+        raise Refused("NOT_ALLOWED_INSTALLMENT_BELOW_AMOUNT")
+    return months
 
 
 def transfer_part(bank: str) -> Json:

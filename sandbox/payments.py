@@ -23,17 +23,39 @@ _GIFT_METHODS: Final = (objects.CULTURE_GIFT, objects.BOOK_GIFT, objects.GAME_GI
 
 
 def authenticate(books: Books, merchant: Merchant, body: Json) -> Answer:
-    """`POST /_sandbox/authentications`: a buyer has gone through the payment window.
+    """`POST /_sandbox/authentications`: a buyer has gone through the payment window."""
+    held = authenticated(books, merchant, body)
+    return answer_of(
+        {
+            "paymentKey": held.payment_key,
+            "orderId": held.order_id,
+            "amount": held.read()["totalAmount"],
+            "status": held.status,
+            "validUntil": clock.stamp(held.changed_at + SESSION_S),
+        }
+    )
 
-    The payment waits IN_PROGRESS for its confirm. `fails_with` makes the window fail instead.
-    """
+
+def check_order(body: Json) -> tuple[str, int]:
+    """The method, in the API's word, and the amount of what a window is opened for."""
     named = str(body.get("method") or "CARD")
     method = objects.METHODS.get(named, named)
     if method not in objects.METHODS.values():
         raise ControlRefused(f"method must be one of {', '.join(objects.METHODS)}.")
     is_account = method in (objects.TRANSFER, objects.VIRTUAL_ACCOUNT)
     least = objects.LEAST_ACCOUNT_AMOUNT if is_account else objects.LEAST_CARD_AMOUNT
-    amount = fields.amount(body, least=least)
+    fields.order_id(body)
+    fields.order_name({"orderName": "주문"} | body)
+    fields.check_contact(body)
+    return method, fields.amount(body, least=least)
+
+
+def authenticated(books: Books, merchant: Merchant, body: Json) -> Held:
+    """A payment that waits IN_PROGRESS for its confirm, as the buyer chose.
+
+    `fails_with` makes the window fail instead. A window that the buyer closes sends no webhook.
+    """
+    method, amount = check_order(body)
     now = books.now()
     payment = objects.new_payment(
         merchant.id,
@@ -54,20 +76,13 @@ def authenticate(books: Books, merchant: Merchant, body: Json) -> Answer:
         if not isinstance(fails_with, str) or fails_with not in CODES:
             raise ControlRefused(f"fails_with: {fails_with!r} is not a code of the vendor.")
         objects.fail(payment, "ABORTED", fails_with, CODES[fails_with].message)
-        books.announce_payment(payment)
+        if fails_with != "PAY_PROCESS_CANCELED":
+            books.announce_payment(payment)
     private = {"method": method, "wish": body}
     held = books.record_payment(merchant, payment, private=private)
     if fails_with is None:
         books.plan(now + SESSION_S, "session", held)
-    return answer_of(
-        {
-            "paymentKey": held.payment_key,
-            "orderId": held.order_id,
-            "amount": amount,
-            "status": held.status,
-            "validUntil": clock.stamp(now + SESSION_S),
-        }
-    )
+    return held
 
 
 def confirm(books: Books, call: Call) -> Answer:
@@ -138,6 +153,8 @@ def cancel(books: Books, call: Call) -> Answer:
         raise Refused("NOT_CANCELABLE_AMOUNT")
     if amount < balance and not payment["isPartialCancelable"]:
         raise Refused("NOT_ALLOWED_PARTIAL_REFUND")
+    if payment["method"] == objects.MOBILE and not _is_this_month(books, payment):
+        raise Refused("EXCEED_MAX_REFUND_DUE")
     tax_free = fields.whole(body.get("taxFreeAmount") or 0, "taxFreeAmount")
     if not 0 <= tax_free <= min(amount, payment["taxFreeAmount"]):
         raise Refused("INVALID_REFUND_AMOUNT")
@@ -214,6 +231,12 @@ def _cancel_part(
     }
 
 
+def _is_this_month(books: Books, payment: Json) -> bool:
+    """A carrier's bill is closed with the month: a later cancel is not possible any more."""
+    approved_at: str = payment["approvedAt"]
+    return approved_at[:7] == clock.stamp(books.now())[:7]
+
+
 def _found(books: Books, merchant: Merchant, payment_key: str) -> Held:
     held = books.find_payment(merchant, payment_key)
     if held is None:
@@ -247,6 +270,7 @@ def _set_method_part(payment: Json, wish: Json) -> None:
             "settlementStatus": "INCOMPLETED",
             "receiptUrl": payment["checkout"]["url"],
         }
+        payment["isPartialCancelable"] = False
     elif method in _GIFT_METHODS:
         payment["giftCertificate"] = {"approveNo": "00000000", "settlementStatus": "INCOMPLETED"}
     else:
@@ -256,8 +280,10 @@ def _set_method_part(payment: Json, wish: Json) -> None:
 def _check_wish(wish: Json, amount: int) -> None:
     money = fields.part_of_amount(wish, "walletMoney", amount)
     fields.part_of_amount(wish, "walletPoints", amount - money)
-    fields.part_of_amount(wish, "installmentPlanMonths", 12)
-    for name in ("provider", "bank", "customerName", "cardNumber"):
+    objects.installment_months(wish, "installmentPlanMonths", amount)
+    if wish.get("bank"):
+        accounts.bank_code(wish["bank"])
+    for name in ("provider", "bank", "carrier", "customerName", "cardNumber"):
         fields.optional_text(wish, name, most=100)
 
 

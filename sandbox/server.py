@@ -159,11 +159,12 @@ class Connection(asyncio.Protocol):
         if self._transport is None:
             return
         self._transport.write(
-            b"HTTP/1.1 %d %s\r\ncontent-type: application/json;charset=UTF-8\r\n"
+            b"HTTP/1.1 %d %s\r\n%s"
             b"x-tosspayments-trace-id: %s%012x\r\n%scontent-length: %d\r\n\r\n%s"
             % (
                 answer.status,
                 _REASONS[answer.status],
+                answer.headers,
                 self._trace_prefix,
                 next(self._trace_numbers),
                 b"connection: close\r\n" if self._close_after else b"",

@@ -5,9 +5,12 @@ Anything but 200 within 10 s is repeated 7 times after 1, 4, 16, 64, 256, 1024 a
 """
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -117,17 +120,27 @@ class Deliverer:
             self._session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S), auto_decompress=False
             )
+        body, sent_at = to_json(event["body"]), datetime.now(UTC).isoformat()
         headers = {
             "content-type": "application/json;charset=UTF-8",
             "tosspayments-webhook-transmission-id": event["id"],
-            "tosspayments-webhook-transmission-time": datetime.now(UTC).isoformat(),
+            "tosspayments-webhook-transmission-time": sent_at,
             "tosspayments-webhook-transmission-retried-count": str(event["tried"]),
             "x-tosspayments-trace-id": secrets.token_hex(16),
         }
+        if "keys" in event:
+            headers["tosspayments-webhook-signature"] = _signature(event["keys"], body, sent_at)
         try:
             async with self._session.post(
-                target["url"], data=to_json(event["body"]), headers=headers, allow_redirects=False
+                target["url"], data=body, headers=headers, allow_redirects=False
             ) as answer:
                 return answer.status == 200
         except (aiohttp.ClientError, TimeoutError, OSError):
             return False
+
+
+def _signature(keys: Sequence[str], body: bytes, sent_at: str) -> str:
+    """`v1:` and the HMAC-SHA256 of `body:time`, once for each key that is valid at the moment."""
+    said = body + b":" + sent_at.encode()
+    signed = (hmac.new(key.encode(), said, hashlib.sha256).digest() for key in keys)
+    return ",".join(f"v1:{base64.b64encode(each).decode()}" for each in signed)

@@ -1,144 +1,47 @@
-"""What every payment gateway can be asked, in plain values: no ORM object crosses this line."""
+"""What every payment gateway can be asked."""
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from enum import StrEnum
+from dataclasses import replace
+from datetime import date, datetime
 from time import monotonic
 from typing import Any, ClassVar
 
-from opsapp.kernel.db import require_no_transaction
-from opsapp.kernel.money import Money
-
-
-class Outcome(StrEnum):
-    APPROVED = "approved"
-    PENDING = "pending"  # a definite in-between: the customer has to pay in
-    DECLINED = "declined"  # definitely no money moved, by a code of the failure table
-    CONFLICT = "conflict"  # already paid, duplicate order: only an inquiry decides
-    MISCONFIGURED = "misconfigured"  # our key, contract or request is wrong; nothing moved
-    NOT_FOUND = "not_found"  # inquiry: the gateway does not know this order
-    NOT_SENT = "not_sent"  # nothing left the building, or the gateway turned it away unread
-    UNKNOWN = "unknown"  # anything else: money may or may not have moved
-
-
-class FailureClass(StrEnum):
-    """The seven classes of facts/failure codes; only the first two are the customer's."""
-
-    AUTHENTICATION = "authentication_failure"
-    EXPIRED = "expired_or_suspended"
-    GATEWAY = "gateway_error"
-    FRAUD = "fraud_suspected"
-    CUSTOMER_CANCELLED = "customer_cancelled"
-    CONFIGURATION = "configuration_error"
-    CONFLICT = "state_conflict"
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeRequest:
-    """`body` is the stored bytes of the attempt: a replay sends the very same ones.
-
-    `call_before` is monotonic: nothing is sent later, because the lease might not outlive it.
-    """
-
-    method_kind: str  # virtual_account: an account is asked for instead of a charge
-    gateway_order_id: str
-    idempotency_key: str
-    body: bytes
-    billing_key: str | None
-    call_before: float
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeBody:
-    """`method_kind` virtual_account asks for an account to pay into instead of a charge."""
-
-    method_kind: str
-    gateway_order_id: str
-    title: str
-    amount: Money
-    customer_key: str
-    customer_name: str
-
-
-@dataclass(frozen=True, slots=True)
-class RefundRequest:
-    gateway_key: str
-    idempotency_key: str
-    amount: Money
-    refundable_before: Money  # the gateway refuses if it holds another figure
-    reason: str
-    call_before: float  # monotonic, as in ChargeRequest
-
-
-@dataclass(frozen=True, slots=True)
-class BillingKeyRequest:
-    customer_key: str
-    auth_key: str
-    idempotency_key: str
-
-
-@dataclass(frozen=True, slots=True)
-class BillingKey:
-    billing_key: str
-    label: str
-    first6: str | None
-    last4: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """A virtual account to pay into until `due_at`."""
-
-    bank: str
-    number: str
-    due_at: datetime
-    secret: str | None
-    is_expired: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer, understood. `code` is the gateway's own, `because` a plain sentence."""
-
-    outcome: Outcome
-    because: str = ""
-    gateway_key: str | None = None
-    amount: Money | None = None
-    refunded: Money | None = None  # what the gateway has given back so far
-    code: str | None = None
-    failure_class: str | None = None
-    retry_mode: str | None = None
-    approval_number: str | None = None
-    receipt_url: str | None = None
-    transaction_key: str | None = None  # of the cancel that an answer to a refund is about
-    trace_id: str | None = None
-    account: Account | None = None
-    billing_key: BillingKey | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GatewayTransaction:
-    """One approval (positive) or cancel (negative) in the gateway's own books."""
-
-    gateway_order_id: str
-    gateway_key: str
-    transaction_key: str
-    amount: Money
-    at: datetime
-
-
-# Nothing can be asked of a gateway without the key; the customer has to register another method.
-METHOD_GONE = Answer(
-    Outcome.DECLINED,
-    "the payment method is gone",
-    code="METHOD_GONE",
-    failure_class=FailureClass.EXPIRED,
-    retry_mode="none",
+from opsapp.gateways.values import (
+    METHOD_GONE,
+    AccountClosing,
+    Answer,
+    BillingKeyDeletion,
+    BillingKeyRequest,
+    Capabilities,
+    CashReceiptCancel,
+    CashReceiptRequest,
+    ChargeBody,
+    ChargeRequest,
+    Flow,
+    GatewayTransaction,
+    Inquiry,
+    Outcome,
+    RefundRequest,
+    SettledTransaction,
+    WebhookMessage,
+    WindowRequest,
 )
+from opsapp.kernel.db import require_no_transaction
+
+
+class WebhookRefused(Exception):
+    """Not readable, not signed by the vendor, or too old: nothing is stored."""
+
+
+class GatewayAway(Exception):
+    """The gateway's books could not be read; nothing is known about them."""
+
+
+class NotOffered(Exception):
+    """A programming error: the gateway was asked for what its capabilities do not name."""
 
 
 class Gateway(ABC):
@@ -149,8 +52,9 @@ class Gateway(ABC):
     """
 
     name: ClassVar[str]
-    # How long an idempotency key is honoured, less a reserve; None: not at all.
-    replay_window: ClassVar[timedelta | None]
+    capabilities: ClassVar[Capabilities]
+    # Sources of the failure table in the order in which its codes are looked up.
+    failure_sources: ClassVar[tuple[str, ...]]
     timeout_s: float  # longest wait for one answer
     inquiry_timeout_s: float
     abreast_max: int  # calls in flight that this process may have
@@ -166,41 +70,77 @@ class Gateway(ABC):
     def charge_body(self, charge: ChargeBody) -> bytes:
         """The bytes of a charge, fixed once and stored with the attempt."""
 
-    async def charge(self, request: ChargeRequest) -> Answer:
-        require_no_transaction()
-        if not await self._may_send(request.call_before):
-            return Answer(Outcome.NOT_SENT, "the lease is too old to send")
-        if request.billing_key is None and request.method_kind != "virtual_account":
-            return METHOD_GONE
-        return await self._charge(request)
+    @abstractmethod
+    def parse_webhook(
+        self, headers: Mapping[str, str], body: bytes, *, now: datetime
+    ) -> WebhookMessage:
+        """Verify what the vendor signs and read the rest; `headers` in lower case.
 
-    async def inquire(self, gateway_order_id: str) -> Answer:
-        require_no_transaction()
-        await self._pace()
-        return await self._inquire(gateway_order_id)
+        `now` is real time. Raises WebhookRefused. Waits for nothing.
+        """
+
+    async def charge(self, request: ChargeRequest) -> Answer:
+        if request.billing_key is None and request.flow is Flow.BILLING:
+            return METHOD_GONE
+        return await self._changing(self._charge, request)
+
+    async def inquire(self, inquiry: Inquiry) -> Answer:
+        return await self._asking(self._inquire(inquiry))
 
     async def refund(self, request: RefundRequest) -> Answer:
         """Give money back. A repeat under the same key gives it back once."""
-        require_no_transaction()
-        if not await self._may_send(request.call_before):
-            return Answer(Outcome.NOT_SENT, "the lease is too old to send")
-        return await self._refund(request)
+        return await self._changing(self._refund, request)
+
+    async def close_account(self, closing: AccountClosing) -> Answer:
+        """APPROVED: nothing can be paid in any more. CONFLICT: ask what has happened."""
+        return await self._asking(self._close_account(closing))
+
+    async def open_window(self, request: WindowRequest) -> Answer:
+        """PREPARED carries `window`, and `gateway_key` where the gateway names it already."""
+        return await self._asking(self._open_window(request))
 
     async def issue_billing_key(self, request: BillingKeyRequest) -> Answer:
         """APPROVED carries `billing_key`. A repeat under the same key issues one."""
-        require_no_transaction()
-        await self._pace()
-        return await self._issue_billing_key(request)
+        return await self._asking(self._issue_billing_key(request))
+
+    async def delete_billing_key(self, deletion: BillingKeyDeletion) -> Answer:
+        """APPROVED, or NOT_FOUND when it was gone already."""
+        return await self._asking(self._delete_billing_key(deletion))
+
+    async def issue_cash_receipt(self, request: CashReceiptRequest) -> Answer:
+        """APPROVED or PENDING carries `cash_receipt`."""
+        return await self._asking(self._issue_cash_receipt(request))
+
+    async def cancel_cash_receipt(self, cancel: CashReceiptCancel) -> Answer:
+        """APPROVED or PENDING carries the `cash_receipt` of the cancel, with its own key."""
+        return await self._asking(self._cancel_cash_receipt(cancel))
+
+    async def find_cash_receipt(self, receipt_key: str, *, requested_on: date) -> Answer:
+        """What has become of one, by the Seoul day on which it was asked for."""
+        return await self._asking(self._find_cash_receipt(receipt_key, requested_on))
 
     async def list_transactions(self, since: datetime, until: datetime) -> list[GatewayTransaction]:
         """The gateway's own books. Raises GatewayAway when they cannot be read whole."""
         require_no_transaction()
         return await self._list_transactions(since, until)
 
-    async def _may_send(self, call_before: float) -> bool:
-        """Looked at after waiting for a place under the rate limit: that may take long."""
+    async def list_settlements(self, sold_on: date) -> list[SettledTransaction]:
+        """What was settled for the sales of one Seoul day. Raises GatewayAway."""
+        require_no_transaction()
+        return await self._list_settlements(sold_on)
+
+    async def _changing(self, act: Any, request: ChargeRequest | RefundRequest) -> Answer:
+        """The lease is looked at after waiting for a place under the rate limit."""
+        require_no_transaction()
         await self._pace()
-        return monotonic() <= call_before
+        if monotonic() > request.call_before:
+            return Answer(Outcome.NOT_SENT, "the lease is too old to send")
+        return await _timed(act(request))
+
+    async def _asking(self, question: Awaitable[Answer]) -> Answer:
+        require_no_transaction()
+        await self._pace()
+        return await _timed(question)
 
     async def _pace(self) -> None:
         """Keep under the gateway's rate limit by spacing the calls of this process."""
@@ -214,28 +154,42 @@ class Gateway(ABC):
     async def _charge(self, request: ChargeRequest) -> Answer: ...
 
     @abstractmethod
-    async def _inquire(self, gateway_order_id: str) -> Answer: ...
+    async def _inquire(self, inquiry: Inquiry) -> Answer: ...
 
     @abstractmethod
     async def _refund(self, request: RefundRequest) -> Answer: ...
 
     @abstractmethod
+    async def _open_window(self, request: WindowRequest) -> Answer: ...
+
+    @abstractmethod
     async def _issue_billing_key(self, request: BillingKeyRequest) -> Answer: ...
+
+    @abstractmethod
+    async def _delete_billing_key(self, deletion: BillingKeyDeletion) -> Answer: ...
 
     @abstractmethod
     async def _list_transactions(
         self, since: datetime, until: datetime
     ) -> list[GatewayTransaction]: ...
 
+    async def _close_account(self, closing: AccountClosing) -> Answer:
+        raise NotOffered("virtual accounts")
 
-class GatewayAway(Exception):
-    """The gateway's books could not be read; nothing is known about them."""
+    async def _issue_cash_receipt(self, request: CashReceiptRequest) -> Answer:
+        raise NotOffered("cash receipts")
+
+    async def _cancel_cash_receipt(self, cancel: CashReceiptCancel) -> Answer:
+        raise NotOffered("cash receipts")
+
+    async def _find_cash_receipt(self, receipt_key: str, requested_on: date) -> Answer:
+        raise NotOffered("cash receipts")
+
+    async def _list_settlements(self, sold_on: date) -> list[SettledTransaction]:
+        raise NotOffered("settlements")
 
 
-def as_log_fields(answer: Answer) -> dict[str, Any]:
-    """What of an answer may stand in the log: codes and references, never keys or numbers."""
-    return {
-        name: value
-        for name in ("code", "failure_class", "approval_number", "trace_id")
-        if (value := getattr(answer, name)) is not None
-    }
+async def _timed(question: Awaitable[Answer]) -> Answer:
+    began = monotonic()
+    answer = await question
+    return replace(answer, took_s=monotonic() - began)

@@ -15,6 +15,7 @@ class Delivery:
 
     headers: dict[str, str]
     body: dict[str, Any]
+    raw: bytes
 
     @property
     def id(self) -> str:
@@ -39,7 +40,7 @@ class Receiver:
                 self.send_response(statuses.pop(0) if statuses else 200)
                 self.send_header("content-length", "0")
                 self.end_headers()
-                deliveries.put(Delivery(named, json.loads(text)))
+                deliveries.put(Delivery(named, json.loads(text), text))
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -234,3 +234,36 @@ def test_a_bad_field_is_refused_with_the_vendors_code(
     assert answer.status_code == 400
     assert answer.json()["code"] == code
     assert shop.get("payments/orders/validate-1").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("wish", "code"),
+    [
+        ({"installmentPlanMonths": 1}, "INVALID_CARD_INSTALLMENT_PLAN"),
+        ({"installmentPlanMonths": 13}, "INVALID_CARD_INSTALLMENT_PLAN"),
+        ({"installmentPlanMonths": 3, "amount": 49_999}, "NOT_ALLOWED_INSTALLMENT_BELOW_AMOUNT"),
+        ({"method": "TRANSFER", "bank": "99"}, "INVALID_BANK"),
+    ],
+)
+def test_a_window_takes_only_what_its_method_allows(
+    shop: Shop, wish: dict[str, object], code: str
+) -> None:
+    body = {"orderId": "choice-1", "amount": 60_000} | wish
+    answer = shop.client.post("/_sandbox/authentications", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+
+
+def test_a_mobile_payment_is_cancelled_whole(shop: Shop) -> None:
+    payment = shop.paid("mobile-1", method="MOBILE_PHONE")
+    assert payment["isPartialCancelable"] is False
+    assert cancel(shop, payment, cancelAmount=1)[1]["code"] == "NOT_ALLOWED_PARTIAL_REFUND"
+    assert cancel(shop, payment)[1]["status"] == "CANCELED"
+
+
+def test_a_mobile_payment_is_cancelled_in_the_month_it_was_made_in(shop: Shop) -> None:
+    shop.sandbox.control("PUT", "clock", {"now": "2030-01-31T23:50:00+09:00"})
+    first, second = (shop.paid(f"month-{n}", method="MOBILE_PHONE") for n in (1, 2))
+    assert cancel(shop, first)[0] == 200
+    shop.sandbox.control("PUT", "clock", {"now": "2030-02-01T00:00:01+09:00"})
+    status, refused = cancel(shop, second)
+    assert (status, refused["code"]) == (403, "EXCEED_MAX_REFUND_DUE")

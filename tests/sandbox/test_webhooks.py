@@ -142,3 +142,28 @@ def test_reordered_webhooks_are_overtaken(shop: Shop, receiver: Receiver) -> Non
     shop.paid("webhook-12")
     orders = [receiver.take().body["data"]["orderId"] for _ in range(2)]
     assert orders == ["webhook-12", "webhook-11"]
+
+
+def test_a_payout_is_signed_once_for_each_key(shop: Shop, receiver: Receiver) -> None:
+    listen(shop, receiver)
+    event = shop.sandbox.control("POST", "payouts", {"securityKeys": ["a" * 64, "b" * 64]})
+    delivery = receiver.take()
+    assert delivery.body == event
+    assert delivery.body["eventType"] == "payout.changed"
+    first, second = delivery.headers["tosspayments-webhook-signature"].split(",")
+    assert first != second
+    assert first.startswith("v1:")
+    assert second.startswith("v1:")
+
+
+def test_a_security_key_is_shown_nowhere(shop: Shop) -> None:
+    # Nothing listens there: the event stays pending.
+    shop.sandbox.control("PUT", "webhooks", {"url": "http://127.0.0.1:9/webhooks"})
+    shop.sandbox.control("POST", "payouts", {"securityKeys": ["secret-key"]})
+    assert "secret-key" not in str(shop.sandbox.control("GET", "webhooks"))
+
+
+@pytest.mark.parametrize("keys", [None, [], "key", [7], [""], ["a", "b", "c"], ["x" * 129]])
+def test_a_payout_without_a_key_is_refused(shop: Shop, receiver: Receiver, keys: object) -> None:
+    listen(shop, receiver)
+    assert "securityKeys" in shop.sandbox.refused("POST", "payouts", {"securityKeys": keys})

@@ -1,0 +1,165 @@
+"""HTTP as all adapters speak it: kept connections, explicit time-outs, bounded answers."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from opsapp.gateways import failures
+from opsapp.gateways.base import Gateway
+from opsapp.gateways.values import Answer, Outcome
+
+CONNECT_TIMEOUT_S = 5
+REPLY_BYTES_MAX = 64 * 1024 * 1024  # a day's transactions; more is no answer
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """`body` is the parsed JSON, {} for an empty answer, None for what is no JSON."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str]
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a gateway tolerates from this process, and how long it is waited for."""
+
+    timeout_s: float
+    inquiry_timeout_s: float
+    abreast_max: int
+    rate_per_s_max: float
+
+
+class HttpGateway(Gateway):
+    """An adapter over HTTP. Calls are made inside `connected()`."""
+
+    def __init__(self, *, url: str, headers: Mapping[str, str], limits: Limits) -> None:
+        self.timeout_s = limits.timeout_s
+        self.inquiry_timeout_s = limits.inquiry_timeout_s
+        self.abreast_max = limits.abreast_max
+        self.rate_per_s_max = limits.rate_per_s_max
+        self._url = url.rstrip("/")
+        self._headers = dict(headers)
+        self._session: aiohttp.ClientSession | None = None
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[None]:
+        connector = aiohttp.TCPConnector(limit=self.abreast_max)
+        async with aiohttp.ClientSession(connector=connector, headers=self._headers) as session:
+            self._session = session
+            try:
+                yield
+            finally:
+                self._session = None
+
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = 0,
+    ) -> Reply | Answer:
+        """One request. What came back is a Reply to be understood; what did not is an Answer.
+
+        NOT_SENT only when no connection was made; anything later may have been executed.
+        """
+        if self._session is None:
+            raise RuntimeError("calls are made inside connected()")
+        timeout = aiohttp.ClientTimeout(
+            total=timeout_s or self.timeout_s, sock_connect=CONNECT_TIMEOUT_S
+        )
+        try:
+            async with self._session.request(
+                method,
+                self._url + path,
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as response:
+                raw = await _read(response)
+                return Reply(response.status, _parsed(raw), response.headers)
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as trouble:
+            because = "the gateway could not be reached"
+            return fault(_unconnected(trouble), because, outcome=Outcome.NOT_SENT)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as trouble:
+            return fault(_interrupted(trouble), "no readable answer")
+
+
+def fault(
+    name: str,
+    because: str,
+    *,
+    outcome: Outcome = Outcome.UNKNOWN,
+    trace_id: str | None = None,
+) -> Answer:
+    """What happened on the way to a gateway; `name` is ours, of the source `transport`.
+
+    It is no `code`: the gateway has said nothing.
+    """
+    known = failures.look_up("transport", name)
+    return Answer(
+        outcome,
+        f"{because} ({name})",
+        failure_class=known.failure_class if known else None,
+        retry_mode=known.retry_mode if known else None,
+        trace_id=trace_id,
+    )
+
+
+def as_json(fields: Mapping[str, Any]) -> bytes:
+    return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _unconnected(trouble: Exception) -> str:
+    match trouble:
+        case aiohttp.ConnectionTimeoutError():
+            return "CONNECT_TIMEOUT"
+        case aiohttp.ClientConnectorDNSError():
+            return "DNS_FAILURE"
+        case aiohttp.ClientSSLError():
+            return "TLS_FAILURE"
+        case _:
+            return "CONNECT_REFUSED"
+
+
+def _interrupted(trouble: Exception) -> str:
+    match trouble:
+        case TimeoutError():
+            return "READ_TIMEOUT"
+        case aiohttp.ClientConnectionError() | aiohttp.ClientPayloadError():
+            return "CONNECTION_RESET"
+        case aiohttp.ClientError() | ValueError():
+            return "MALFORMED_RESPONSE"
+        case _:
+            return "CONNECTION_RESET"
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    """Raises ValueError for an answer beyond the limit."""
+    raw = bytearray()
+    async for part in response.content.iter_chunked(1 << 16):
+        raw += part
+        if len(raw) > REPLY_BYTES_MAX:
+            raise ValueError("the answer is too long")
+    return bytes(raw)
+
+
+def _parsed(raw: bytes) -> Any:
+    if not raw:
+        return {}
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
