@@ -5,14 +5,14 @@ from typing import Any
 
 from flask import Flask
 
-from opsapp import console, settings, webhooks
+from opsapp import console, portal, settings, webhooks
 from opsapp.channels import registry as channels
+from opsapp.customers import vetoing as customers_vetoing
 from opsapp.gateways import registry
-from opsapp.gateways.toss import TossGateway
 from opsapp.kernel import diagnostics, events, jobs, leadership
 from opsapp.kernel.db import db
 from opsapp.payments import vetoing
-from opsapp.reactions import REACTIONS, VETOES
+from opsapp.reactions import METHOD_USERS, REACTIONS, VETOES
 from opsapp.settings import Settings
 
 PACKAGE = Path(__file__).parent
@@ -32,12 +32,14 @@ def create_app(chosen: Settings | None = None, *, sole_connection: bool = False)
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = _engine_options(chosen, sole=sole_connection)
     db.init_app(app)
     jobs.connect(chosen.redis_url)
-    registry.connect([_toss(chosen)])
+    registry.connect(registry.gateways_of(chosen))
     channels.connect(channels.channels_of(chosen))
     events.install(REACTIONS)
     vetoing.install(VETOES)
+    customers_vetoing.install(METHOD_USERS)
     webhooks.install(app)
     console.install(app)
+    portal.install(app)
     return app
 
 
@@ -55,15 +57,3 @@ def _engine_options(chosen: Settings, *, sole: bool) -> dict[str, Any]:
     options = f"{session} {leadership.SESSION_OPTIONS}"
     arguments = {**leadership.CONNECT_ARGS, "options": options}
     return {**leadership.ENGINE_OPTIONS, "connect_args": arguments}
-
-
-def _toss(chosen: Settings) -> TossGateway:
-    """Bulk workers share what the gateway tolerates; a single process never takes it all."""
-    return TossGateway(
-        url=chosen.toss_url,
-        secret_key=chosen.toss_secret_key.get_secret_value(),
-        timeout_s=chosen.toss_timeout_s,
-        inquiry_timeout_s=chosen.toss_inquiry_timeout_s,
-        abreast_max=max(1, chosen.toss_abreast_max // chosen.bulk_worker_count),
-        rate_per_s_max=chosen.toss_rate_per_s_max / chosen.bulk_worker_count,
-    )

@@ -71,6 +71,7 @@ def redis(servers: Servers) -> Iterator[Redis]:
 def settings(
     database_url: str, redis: Redis, servers: Servers, sandbox_url: str, tmp_path: Path
 ) -> Settings:
+    merchant = secrets.token_hex(8)
     return Settings(
         mode="test",
         database_url=database_url,
@@ -82,9 +83,11 @@ def settings(
         anchors_dir=str(tmp_path / "anchors"),
         toss_url=sandbox_url,
         # Each test is a merchant of its own at the gateway.
-        toss_secret_key=f"test_sk_{secrets.token_hex(8)}",
-        toss_timeout_s=2,
-        toss_inquiry_timeout_s=2,
+        toss_secret_key=f"test_sk_{merchant}",
+        toss_client_key=f"test_ck_{merchant}",
+        toss_window_url=f"{sandbox_url}/_sandbox/window",
+        gateway_timeout_s=2,
+        gateway_inquiry_timeout_s=2,
         lease_margin_s=10,  # a busy machine must not make a call too late for its lease
         chunk_size=20,
     )

@@ -7,10 +7,9 @@ from collections.abc import Callable
 from functools import partial
 
 from workers import demo, hints, relay, scheduler
-from workers.queues import QUEUES
+from workers.queues import LANED, PLAIN, is_watchable
 
 KINDS: dict[str, Callable[[], object]] = {
-    **{queue: partial(hints.work, queue) for queue in QUEUES},
     "relay": relay.run,
     "scheduler": scheduler.run,
     "demo": demo.run,
@@ -18,12 +17,14 @@ KINDS: dict[str, Callable[[], object]] = {
 
 
 def main(words: list[str]) -> None:
-    """Raises SystemExit when the kind is missing or unknown."""
-    if len(words) != 1 or words[0] not in KINDS:
-        raise SystemExit(f"usage: python -m workers {'|'.join(KINDS)}")
+    """A kind is a queue too. Raises SystemExit when it is missing or unknown."""
+    kind = words[0] if len(words) == 1 else ""
+    if kind not in KINDS and not is_watchable(kind):
+        queues = [*(f"{base}.GATEWAY" for base in LANED), *PLAIN]
+        raise SystemExit(f"usage: python -m workers {'|'.join([*queues, *KINDS])}")
     os.environ["TZ"] = "UTC"
     time.tzset()
-    KINDS[words[0]]()
+    KINDS.get(kind, partial(hints.work, kind))()
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from opsapp import create_app
 from opsapp.kernel.diagnostics import name_process
 from opsapp.settings import current
 from workers import jobs, runtime
+from workers.queues import list_queues
 
 log = structlog.get_logger(__name__)
 
@@ -43,10 +44,13 @@ class HintWorker(Worker):
 def work(queue: str) -> None:
     """Serve one queue until SIGTERM; a job in hand is finished first, a second SIGTERM ends it.
 
-    Raises SystemExit(1) on a Redis error: the supervisor starts it again.
+    Raises SystemExit: 1 on a Redis error, so that the supervisor starts it again, or a sentence
+    for a queue that this installation does not have.
     """
     name_process(queue)
     runtime.use(create_app())
+    if queue not in list_queues():
+        raise SystemExit(f"no queue {queue}: there are {', '.join(list_queues())}")
     worker = new_worker(queue, Redis.from_url(current().redis_url))
     gc.freeze()  # children share these pages for as long as nobody writes to them
     try:

@@ -1,7 +1,30 @@
-"""The queues, each with worker processes of its own: RQ loses jobs of a worker with several."""
+"""The queues, each with worker processes of its own: RQ loses jobs of a worker with several.
+
+Whatever may wait on a gateway has a queue per gateway ("charges.toss"), so that one that hangs
+holds up nothing but itself.
+"""
+
+from opsapp.kernel.turns import Work
+from opsapp.routing.queries import list_gateway_names
 
 CHARGES = "charges"  # a person waits for them
 CHARGES_BULK = "charges_bulk"  # billing runs, retries, inquiries
 NOTICES = "notices"
 
-QUEUES = (CHARGES, CHARGES_BULK, NOTICES)
+LANED = (CHARGES, CHARGES_BULK)
+PLAIN = (NOTICES,)
+
+
+def is_watchable(queue: str) -> bool:
+    """Whether a worker for it may be asked for; which gateways there are is settled later."""
+    base, _, lane = queue.partition(".")
+    return bool(lane) if base in LANED else queue in PLAIN
+
+
+def list_queues() -> list[str]:
+    """All of this installation."""
+    return [f"{base}.{lane}" for base in LANED for lane in list_gateway_names()] + [*PLAIN]
+
+
+def lanes_of(work: Work) -> list[str]:
+    return list_gateway_names() if work.lane else [""]

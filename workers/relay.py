@@ -9,7 +9,10 @@ from opsapp import create_app, reactions
 from opsapp.kernel import jobs, turns
 from opsapp.kernel.db import transaction
 from opsapp.kernel.diagnostics import name_process
+from opsapp.kernel.turns import Work
+from opsapp.routing.resting import count_askable
 from opsapp.settings import current
+from workers.queues import lanes_of
 from workers.stopping import StopWish
 
 log = structlog.get_logger(__name__)
@@ -43,11 +46,26 @@ def tick() -> int:
     while delivered == jobs.DELIVER_MAX:
         delivered = jobs.deliver()
         moved += delivered
+    with transaction():
+        askable = count_askable()
     for work in reactions.WORK:
-        if chunks := jobs.room_left(work.job.queue, length_max=current().queue_length_max):
-            with transaction():
-                moved += turns.wake(work, chunks_max=chunks)
+        for lane in lanes_of(work):
+            moved += _wake(work, lane, askable.get(lane))
     return moved
+
+
+def _wake(work: Work, lane: str, askable: int | None) -> int:
+    """`askable`: rows that a gateway in trouble may be asked about; None for one that is well."""
+    if askable == 0:
+        return 0
+    length_max = current().queue_length_max
+    room = jobs.room_left(work.job.queue_of(lane), length_max=length_max)
+    if length_max - room >= current().bulk_worker_count:
+        return 0  # a job waits for every worker: what falls due gathers into a larger one
+    rows = room * current().chunk_size
+    rows_max = rows if askable is None else min(rows, askable)
+    with transaction():
+        return turns.wake(work, lane=lane, rows_max=rows_max)
 
 
 def _round(app: Flask) -> float | None:

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from datetime import time, timedelta
 
 from opsapp.audit import sealing
+from opsapp.checkout import ending
 from opsapp.kernel import jobs, timetable
 from opsapp.kernel.clock import SEOUL
 from opsapp.kernel.timetable import Daily, Every
+from opsapp.payments import comparing
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Entry:
 
 
 TIMETABLE = (
+    Entry("checkout.expire", Every(timedelta(minutes=1)), step=ending.expire),
+    Entry("payments.order_looks", Daily(time(5, 30), SEOUL), step=comparing.order_looks),
     Entry("audit.anchor", Every(timedelta(minutes=1)), procedure=sealing.anchor),
     Entry("jobs.purge_history", Daily(time(4, 10), SEOUL), procedure=jobs.purge_history),
     Entry("timetable.purge_slots", Daily(time(4, 20), SEOUL), step=timetable.purge_slots),

@@ -10,8 +10,10 @@ import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from opsapp.kernel.wheels import write_private
+from opsapp.settings import Settings
 
 ENVIRONMENT_FILE = "env.json"
 SECRETS_FILE = "secrets.json"
@@ -48,6 +50,16 @@ def secrets_of(data_dir: Path) -> dict[str, str]:
     if complete != known:
         write_private(file, json.dumps(complete, indent=1))
     return complete
+
+
+def settings_of(environment: Mapping[str, str]) -> Settings:
+    """What a child with this environment will be set to; ours is left as it is."""
+    named = {
+        name: environment.get(str(field.validation_alias or f"OPSAPP_{name.upper()}"))
+        for name, field in Settings.model_fields.items()
+    }
+    known: dict[str, Any] = {name: value for name, value in named.items() if value is not None}
+    return Settings(**known)
 
 
 def _fresh_secrets() -> dict[str, str]:

@@ -28,6 +28,7 @@ from opsapp.kernel.embedded import (
 from opsapp.kernel.errors import OpsError
 from opsapp.kernel.processes import ProcessSpec, StopRequested, Supervisor
 from opsapp.kernel.wheels import place_for, write_private
+from opsapp.routing.queries import list_gateway_names_of
 
 ACCOUNT_COLUMNS = {
     "role": "role",
@@ -40,8 +41,8 @@ WEB_THREADS = 4
 # The sandbox answers within a second, so a dead worker's lease may end soon, and it tolerates
 # more calls in flight than a vendor's test environment.
 SANDBOX_LIMITS = {
-    "OPSAPP_TOSS_TIMEOUT_S": "8",
-    "OPSAPP_TOSS_INQUIRY_TIMEOUT_S": "8",
+    "OPSAPP_GATEWAY_TIMEOUT_S": "8",
+    "OPSAPP_GATEWAY_INQUIRY_TIMEOUT_S": "8",
     "OPSAPP_LEASE_MARGIN_S": "2",
     "OPSAPP_TOSS_ABREAST_MAX": "512",
 }
@@ -90,7 +91,7 @@ class Addresses:
     type=click.IntRange(1, 64),
     default=2,
     show_default=True,
-    help="Processes that share a billing run.",
+    help="Processes that share a billing run, for each gateway.",
 )
 @click.option(
     "--ready-file",
@@ -216,6 +217,7 @@ def _shared_environment(wishes: Wishes, addresses: Addresses) -> dict[str, str]:
     }
     if addresses.sandbox_url is not None:
         chosen["OPSAPP_TOSS_URL"] = addresses.sandbox_url
+        chosen["OPSAPP_TOSS_WINDOW_URL"] = f"{addresses.sandbox_url}/_sandbox/window"
         chosen |= SANDBOX_LIMITS
     return {name: os.environ.get(name, value) for name, value in chosen.items()} | {
         "OPSAPP_DATA_DIR": str(wishes.data_dir),
@@ -294,10 +296,12 @@ def _workers(wishes: Wishes, addresses: Addresses, child: dict[str, str]) -> lis
         worker("scheduler", group="scheduler", number=1),
         worker("scheduler", group="scheduler", number=2),
         worker("relay", group="relay"),
-        worker("charges"),
-        *(worker("charges_bulk", number=n + 1) for n in range(wishes.bulk_worker_count)),
-        worker("notices"),
     ]
+    for gateway in list_gateway_names_of(environment.settings_of(child)):
+        specs.append(worker(f"charges.{gateway}"))
+        bulk = range(1, wishes.bulk_worker_count + 1)
+        specs += [worker(f"charges_bulk.{gateway}", number=number) for number in bulk]
+    specs.append(worker("notices"))
     # Demo data makes charges: never against somebody's real gateway.
     if wishes.with_demo and addresses.sandbox_port is not None and child["OPSAPP_MODE"] == "demo":
         specs.append(worker("demo", group="demo"))

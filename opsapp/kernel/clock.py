@@ -10,11 +10,13 @@ from sqlalchemy import CheckConstraint, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from opsapp.kernel.db import Base, db, within_transaction
+from opsapp.kernel.db import Base, db, kept_in_transaction, within_transaction
 from opsapp.kernel.errors import OpsError
 from opsapp.settings import current
 
 SEOUL = ZoneInfo("Asia/Seoul")
+
+_NOW = "kernel.clock.now"
 
 
 class ClockIsReal(OpsError):
@@ -34,9 +36,15 @@ class TestClock(Base):
 
 
 def now() -> datetime:
-    """The business time in aware UTC; every process reads the same clock."""
-    moment: datetime = db.session.scalars(select(func.ops_now())).one()
-    return moment.astimezone(UTC)
+    """The business time in aware UTC; every process reads the same clock.
+
+    One transaction has one moment: all that it writes happened then.
+    """
+    kept = kept_in_transaction()
+    if _NOW not in kept:
+        kept[_NOW] = db.session.scalars(select(func.ops_now())).one().astimezone(UTC)
+    moment: datetime = kept[_NOW]
+    return moment
 
 
 def seoul_date(moment: datetime) -> date:
@@ -64,6 +72,7 @@ def advance(step: timedelta) -> None:
 def _shift_by(step: timedelta) -> None:
     if current().mode == "production":
         raise ClockIsReal
+    kept_in_transaction().pop(_NOW, None)
     row = insert(TestClock).values(id=1, shift=step)
     db.session.execute(
         row.on_conflict_do_update(

@@ -68,6 +68,7 @@ S = TypeVar("S", bound=Select[*tuple[Any, ...]])
 _ROWS = "rows_of_statement"
 _OPEN = "opsapp.transaction_open"
 _AFTER_COMMIT = "opsapp.after_commit"
+_KEPT = "opsapp.kept"
 
 
 class TransactionMisuse(RuntimeError):
@@ -84,6 +85,7 @@ def transaction() -> Iterator[None]:
     session.info[_OPEN] = True
     hooks: dict[Callable[[], None], None] = {}  # ordered, each once
     session.info[_AFTER_COMMIT] = hooks
+    session.info[_KEPT] = {}
     try:
         yield
         session.commit()
@@ -92,6 +94,7 @@ def transaction() -> Iterator[None]:
         raise
     finally:
         session.info[_OPEN] = False
+        session.info[_KEPT] = {}
     for hook in hooks:
         hook()
 
@@ -122,6 +125,13 @@ def after_commit(callback: Callable[[], None]) -> None:
     """Run `callback` once the open transaction is committed; the same callback runs once."""
     require_transaction()
     db.session().info[_AFTER_COMMIT][callback] = None
+
+
+def kept_in_transaction() -> dict[str, Any]:
+    """What is true for the length of the open transaction; outside one nothing is kept."""
+    info = db.session().info
+    kept: dict[str, Any] = info[_KEPT] if info.get(_OPEN) else {}
+    return kept
 
 
 def require_transaction() -> None:

@@ -28,6 +28,7 @@ log = structlog.get_logger(__name__)
 
 RUN_JOB = "workers.runtime.run_job"  # the only function a worker agrees to run
 EPOCH = "opsapp:epoch"
+_COUNTERS = "opsapp:counters"
 DELIVER_MAX = 200
 HISTORY_KEPT = timedelta(days=30)
 FORGED_NAME_MAX = 100
@@ -74,13 +75,20 @@ class Job:
     queue: str
     timeout_s: int
 
-    def enqueue(self, **arguments: int | str | Sequence[int]) -> None:
+    def enqueue(self, *, lane: str = "", **arguments: int | str | Sequence[int]) -> None:
         """Order the work with the caller's commit. Arguments are ids and plain values."""
         row = OutboxJob(
-            name=self.name, queue=self.queue, timeout_s=self.timeout_s, arguments=arguments
+            name=self.name,
+            queue=self.queue_of(lane),
+            timeout_s=self.timeout_s,
+            arguments=arguments,
         )
         db.session.add(row)
         after_commit(_nudge)
+
+    def queue_of(self, lane: str) -> str:
+        """A lane is a queue with workers of its own: what holds one up never holds another."""
+        return f"{self.queue}.{lane}" if lane else self.queue
 
 
 def connect(url: str) -> None:
@@ -144,6 +152,24 @@ def redis_was_emptied() -> bool:
         return bool(_connection().set(EPOCH, "1", nx=True))
     except RedisError:
         return False
+
+
+def count_up(counter: str, **labels: str) -> None:
+    """Add one to a counter that all processes share. It is as durable as Redis, no more."""
+    named = ",".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
+    try:
+        _connection().hincrby(_COUNTERS, f"{counter}{{{named}}}", 1)
+    except RedisError:
+        log.warning("jobs.not_counted", counter=counter)
+
+
+def read_counters() -> dict[str, int]:
+    """By name and labels as /metrics writes them; empty while Redis does not answer."""
+    try:
+        found: dict[Any, Any] = _connection().hgetall(_COUNTERS)
+    except RedisError:
+        return {}
+    return {_as_text(name): int(value) for name, value in sorted(found.items())}
 
 
 def room_left(queue: str, *, length_max: int) -> int:

@@ -47,11 +47,22 @@ class RowMove:
 
 
 class StateMachine:
-    """The life of one kind of subject. A state that no move reaches is refused at import."""
+    """The life of one kind of subject. A state that no move reaches is refused at import.
 
-    def __init__(self, subject_type: str, *, start: StrEnum, moves: Iterable[Move]) -> None:
+    `other_starts`: states that a subject may be born in besides `start`.
+    """
+
+    def __init__(
+        self,
+        subject_type: str,
+        *,
+        start: StrEnum,
+        moves: Iterable[Move],
+        other_starts: tuple[StrEnum, ...] = (),
+    ) -> None:
         self.subject_type = subject_type
         self.start = start
+        self.starts = (start, *other_starts)
         self._moves = {(move.source, move.target): move for move in moves}
         self._refuse_unreachable()
         MACHINES[subject_type] = self
@@ -114,7 +125,8 @@ class StateMachine:
 
     def as_mermaid(self) -> str:
         lines = [f"  {m.source} --> {m.target}: {m.meaning}" for m in self._moves.values()]
-        return "\n".join(["stateDiagram-v2", f"  [*] --> {self.start}", *lines])
+        starts = [f"  [*] --> {start}" for start in self.starts]
+        return "\n".join(["stateDiagram-v2", *starts, *lines])
 
     def _require(self, subject_id: int, source: str, to: StrEnum) -> None:
         if (source, to) not in self._moves:
@@ -140,7 +152,7 @@ class StateMachine:
 
     def _refuse_unreachable(self) -> None:
         reached: set[StrEnum] = set()
-        frontier: set[StrEnum] = {self.start}
+        frontier: set[StrEnum] = set(self.starts)
         while frontier:
             reached |= frontier
             frontier = {

@@ -14,12 +14,27 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from threading import BoundedSemaphore
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
 import structlog
 import uvloop
-from sqlalchemy import ColumnElement, Index, and_, false, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Index,
+    Select,
+    and_,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    true,
+    union_all,
+    update,
+)
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -43,6 +58,11 @@ T = TypeVar("T")
 LINGER_S = 0.01  # after the first answer, wait this long for its neighbours
 _WORTH_ANOTHER_TRY = ("40P01", "40001")  # deadlock detected, serialization failure
 RECORD_MAX = 500  # answers written in one transaction
+IN_PERSON_S = 10.0  # nobody looks at an empty page for longer
+IN_PERSON_MAX = 2  # of the few threads of one web process
+PLACE_PATIENCE_S = 0.5
+
+_places: dict[str, BoundedSemaphore] = {}
 
 
 class Claimable:
@@ -73,6 +93,7 @@ class Work:
     open: tuple[StrEnum, ...]
     job: Job
     argument: str  # the job's one argument: a list of ids
+    lane: str = ""  # the column whose value parts its rows into queues
 
     @property
     def name(self) -> str:
@@ -104,16 +125,18 @@ def is_free(row: type[Claimable]) -> ColumnElement[bool]:
 
 
 @within_transaction
-def wake(work: Work, *, chunks_max: int) -> int:
+def wake(work: Work, *, rows_max: int, lane: str = "") -> int:
     """Order one job per chunk of due rows without a fresh hint; returns how many rows.
+
+    Where the work has lanes, in one of them: no lane's backlog keeps another one waiting.
 
     The only maker of chunks and the only re-sender of hints: a billing run, a retry planned for
     tomorrow, a lease that ran out and a hint that Redis lost all pass through here.
     """
     size = current().chunk_size
-    ids = sorted(_lock_unhinted(work, limit=chunks_max * size))
+    ids = sorted(_lock_unhinted(work, lane, limit=rows_max))
     for start in range(0, len(ids), size):
-        work.job.enqueue(**{work.argument: ids[start : start + size]})
+        work.job.enqueue(lane=lane, **{work.argument: ids[start : start + size]})
     return len(ids)
 
 
@@ -126,23 +149,20 @@ def forget_hints(work: Work) -> None:
     )
 
 
-def count_due(work: Work) -> int:
-    """Rows that want a turn at the clock's present time, held by a worker or not."""
-    row = work.model
-    return db.session.scalars(
-        select(func.count()).where(
-            _is_open(work),
-            or_(row.due_at <= func.ops_now(), row.leased_until.is_not(None)),
-        )
-    ).one()
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """`due`: rows that want a turn now, held by a worker or not; the oldest that nobody holds."""
+
+    name: str
+    due: int
+    oldest_due_at: datetime | None
 
 
-def oldest_due_at(work: Work) -> datetime | None:
-    row = work.model
-    oldest: datetime | None = db.session.scalars(
-        select(func.min(row.due_at)).where(_is_open(work), is_claimable(row))
-    ).one()
-    return oldest
+def list_backlog(works: Sequence[Work]) -> list[Backlog]:
+    """One statement for all tables, in their order."""
+    told = union_all(*(_backlog(place, work) for place, work in enumerate(works))).subquery()
+    rows = db.session.execute(select(told).order_by(told.c.place))
+    return [Backlog(works[row.place].name, row.due, row.oldest) for row in rows]
 
 
 def take_turns(ids: Sequence[int], steps: Steps[C, A], *, abreast: int, budget_s: float) -> None:
@@ -166,6 +186,31 @@ def ask(
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(answered())
+
+
+def ask_in_person(
+    company: str,
+    question: Callable[[], Awaitable[A]],
+    *,
+    connected: Callable[[], AbstractAsyncContextManager[None]],
+) -> A:
+    """`ask` while somebody waits at a screen, and a thread of the web server with them.
+
+    A company that hangs holds a few threads for a moment, never all: webhooks, staff and whoever
+    pays elsewhere come in there too. Raises TimeoutError.
+    """
+    place = _places.setdefault(company, BoundedSemaphore(IN_PERSON_MAX))
+    if not place.acquire(timeout=PLACE_PATIENCE_S):
+        raise TimeoutError
+
+    async def in_time() -> A:
+        async with asyncio.timeout(IN_PERSON_S):
+            return await question()
+
+    try:
+        return ask(in_time, connected=connected)
+    finally:
+        place.release()
 
 
 async def _walk(
@@ -259,13 +304,25 @@ def _is_database_away(error: Exception) -> bool:
     return getattr(error.orig, "sqlstate", None) not in _WORTH_ANOTHER_TRY
 
 
-def _lock_unhinted(work: Work, *, limit: int) -> list[int]:
+def _backlog(place: int, work: Work) -> Select[*tuple[Any, ...]]:
+    row = work.model
+    wants = or_(row.due_at <= func.ops_now(), row.leased_until.is_not(None))
+    return select(
+        literal(place).label("place"),
+        func.count().filter(wants).label("due"),
+        func.min(row.due_at).filter(is_claimable(row)).label("oldest"),
+    ).where(_is_open(work))
+
+
+def _lock_unhinted(work: Work, lane: str, *, limit: int) -> list[int]:
+    if bool(work.lane) != bool(lane):
+        raise ValueError(f"{work.name}: a lane is named exactly where there are lanes")
     row = work.model
     stale = func.clock_timestamp() - timedelta(seconds=current().rehint_after_s)
     hint = or_(row.hinted_at.is_(None), row.hinted_at < row.leased_until, row.hinted_at < stale)
     due = (
         select(row.id)
-        .where(_is_open(work), is_claimable(row), hint)
+        .where(_is_open(work), is_claimable(row), hint, _is_in(work, lane))
         .order_by(row.due_at)
         .limit(limit)
     )
@@ -276,6 +333,10 @@ def _lock_unhinted(work: Work, *, limit: int) -> list[int]:
         .returning(row.id)
     )
     return list(db.session.scalars(marked))
+
+
+def _is_in(work: Work, lane: str) -> ColumnElement[bool]:
+    return getattr(work.model, work.lane) == lane if lane else true()
 
 
 def _is_open(work: Work) -> ColumnElement[bool]:

@@ -20,17 +20,33 @@ class Role(StrEnum):
 class Permission(StrEnum):
     VIEW = "view"
     REFUND = "refund"
+    DECIDE_UNCERTAIN = "decide_uncertain"
     MANAGE_SUBSCRIPTIONS = "manage_subscriptions"
     WORK_TICKETS = "work_tickets"
     READ_LOG = "read_log"
     MANAGE_STAFF = "manage_staff"
+    MANAGE_GATEWAYS = "manage_gateways"
+    MANAGE_METHODS = "manage_methods"
+    MANAGE_ORDERS = "manage_orders"
+    MANAGE_RECEIPTS = "manage_receipts"
+    EDIT_FAILURE_CODES = "edit_failure_codes"
 
 
 P = Permission
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
-    Role.CS: frozenset({P.VIEW, P.REFUND, P.MANAGE_SUBSCRIPTIONS, P.WORK_TICKETS}),
-    Role.FINANCE: frozenset({P.VIEW, P.REFUND}),
+    Role.CS: frozenset(
+        {
+            P.VIEW,
+            P.REFUND,
+            P.MANAGE_SUBSCRIPTIONS,
+            P.MANAGE_METHODS,
+            P.MANAGE_ORDERS,
+            P.MANAGE_RECEIPTS,
+            P.WORK_TICKETS,
+        }
+    ),
+    Role.FINANCE: frozenset({P.VIEW, P.REFUND, P.DECIDE_UNCERTAIN, P.MANAGE_RECEIPTS}),
     Role.ADMIN: frozenset(Permission),
     Role.AUDITOR: frozenset({P.VIEW, P.READ_LOG}),
 }

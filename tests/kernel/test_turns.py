@@ -6,7 +6,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from opsapp.kernel.db import TransactionMisuse, require_transaction, transaction
-from opsapp.kernel.turns import Steps, ask, take_turns
+from opsapp.kernel.turns import Steps, ask, take_turns, wake
+from opsapp.notifications.waking import NOTICES
+from opsapp.payments.waking import ATTEMPTS
+from tests.factories import payments as make
 
 
 @asynccontextmanager
@@ -90,3 +93,22 @@ def test_a_question_is_answered_outside_any_transaction(app):
     assert ask(question, connected=connected) == 42
     with pytest.raises(TransactionMisuse), transaction():
         ask(question, connected=connected)
+
+
+def test_rows_are_woken_lane_by_lane_into_queues_of_their_own(app, owner):
+    ids = make.attempt_ids(make.make_payments(3))
+    owner.execute("UPDATE attempts SET gateway_name = 'other' WHERE id = %s", [ids[-1]])
+    with transaction():
+        assert wake(ATTEMPTS, rows_max=100, lane="other") == 1
+        assert wake(ATTEMPTS, rows_max=1, lane="toss") == 1
+    ordered = owner.execute("SELECT queue, arguments FROM outbox_jobs ORDER BY id").fetchall()
+    assert ordered == [
+        ("charges_bulk.other", {"attempt_ids": ids[-1:]}),
+        ("charges_bulk.toss", {"attempt_ids": ids[:1]}),
+    ]
+
+
+def test_a_lane_is_named_exactly_where_there_are_lanes(app):
+    for work, lane in ((ATTEMPTS, ""), (NOTICES, "toss")):
+        with pytest.raises(ValueError, match="lane"), transaction():
+            wake(work, rows_max=1, lane=lane)

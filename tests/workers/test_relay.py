@@ -19,7 +19,7 @@ from tests.waiting import until
 from tests.workers.conftest import Start
 from workers import relay
 
-BULK = "charges_bulk"
+BULK = "charges_bulk.toss"
 SLOW_S = 60.0  # several processes have to start first, on whatever machine
 
 
@@ -112,3 +112,18 @@ def test_a_relay_outlives_a_lost_database_connection_and_stops_when_asked(
     os.kill(watched.pid, signal.SIGTERM)
     assert watched.wait(5) == 0
     assert time.monotonic() - asked_at < 2
+
+
+def test_what_falls_due_while_jobs_wait_for_every_worker_gathers_into_one(
+    app: Flask, redis: Redis, owner: psycopg.Connection
+) -> None:
+    for _ in range(5):
+        make_payments(2)
+        relay.tick()
+    assert count_waiting(BULK) == 2  # as many as there are workers
+    redis.lpop(f"rq:queue:{BULK}")
+    relay.tick()
+    sizes = owner.execute(
+        "SELECT jsonb_array_length(arguments->'attempt_ids') FROM outbox_jobs ORDER BY id"
+    ).fetchall()
+    assert [size for (size,) in sizes] == [2, 2, 6]

@@ -1,5 +1,5 @@
 from opsapp.kernel.actors import Actor
-from opsapp.payments import charging, refunding
+from opsapp.payments import applying, charging, comparing, refunding
 from workers.runtime import job
 
 
@@ -11,3 +11,13 @@ def execute_attempts(attempt_ids: list[int]) -> None:
 @job
 def execute_refunds(refund_ids: list[int]) -> None:
     refunding.execute_refunds(refund_ids, by=Actor("worker", "payments.execute_refunds"))
+
+
+@job
+def read_events(event_ids: list[int]) -> None:
+    applying.read_events(event_ids, by=Actor("worker", "payments.read_events"))
+
+
+@job
+def look_into_latest(gateway_name: str) -> None:
+    comparing.look_into_latest(gateway_name)

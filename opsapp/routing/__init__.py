@@ -1,0 +1,1 @@
+"""Which gateway is asked for what, and whether it is well enough to be asked."""
