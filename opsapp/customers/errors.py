@@ -18,3 +18,29 @@ class MethodInUse(OpsError):
     code = "method_in_use"
     message = "The payment method cannot be deleted while it is {status}."
     remedy = "Wait until the gateway has answered, then try again."
+
+
+class LinkUnknown(OpsError):
+    code = "link_unknown"
+    http_status = 404
+    message = "This link does not work any more."
+    remedy = "Ask the shop for a new one."
+
+
+class TooManyLinks(OpsError):
+    code = "too_many_links"
+    http_status = 429
+    message = "Too many links that do not work were opened from here."
+    remedy = "Wait an hour, then use the link of the latest message."
+
+
+class MethodIsCharged(OpsError):
+    code = "method_is_charged"
+    message = "A subscription is charged to this payment method."
+    remedy = "Replace it by another one first, or cancel the subscription."
+
+
+class MethodNotBlockable(OpsError):
+    code = "method_not_blockable"
+    message = "A payment method that is {status} cannot be blocked or let go again."
+    remedy = "Load the page again to see its state."

@@ -25,6 +25,31 @@ class MethodsRefused:
 
 @dataclass(frozen=True, slots=True)
 class MethodsStuck:
-    """No certain answer in many turns: a person has to look."""
+    """No certain answer about a registration in many turns: a person has to look."""
 
     methods: tuple[MethodFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionsStuck:
+    """The gateway may still keep a key that nobody wants: a person has to look."""
+
+    methods: tuple[MethodFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MethodsLost:
+    """Usable until now, and deleted at the gateway without our asking."""
+
+    methods: tuple[MethodFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MethodReplaced:
+    """The new method takes over whatever was charged to the old one."""
+
+    old_method_id: int
+    new_method_id: int
+    customer_id: int
+    by_kind: str  # of the actor, so that the listener's log names the same one
+    by_name: str

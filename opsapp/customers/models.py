@@ -37,8 +37,8 @@ class PaymentMethod(Claimable, Base):
         METHOD.check(),
         CheckConstraint(f"kind IN {KINDS}", name="kind_known"),
         CheckConstraint(
-            "status NOT IN ('active', 'expired') OR kind = 'virtual_account' "
-            "OR billing_key_sealed IS NOT NULL",
+            "status NOT IN ('active', 'expired', 'blocked', 'deleting') "
+            "OR kind = 'virtual_account' OR billing_key_sealed IS NOT NULL",
             name="active_has_key",
         ),
         Index("payment_methods_customer", "customer_id"),
@@ -68,6 +68,40 @@ class PaymentMethod(Claimable, Base):
     label: Mapped[str] = mapped_column(default="")  # issuer or bank, masked number
     first6: Mapped[str | None]
     last4: Mapped[str | None]
-    expires_on: Mapped[date | None]  # given by the customer; the gateway never tells it
+    expires_on: Mapped[date | None]  # given by the customer, or told by the gateway
     refused_code: Mapped[str | None]
+    blocked_because: Mapped[str | None]
+    replaced_by_id: Mapped[int | None] = mapped_column(ForeignKey("payment_methods.id"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
+
+
+class OneTimeLink(Base):
+    """A way in for one customer and one purpose; of its token only the hash is kept."""
+
+    __tablename__ = "one_time_links"
+    __table_args__ = (
+        CheckConstraint("expires_at > issued_at", name="expires_later"),
+        Index("one_time_links_of", "purpose", "subject_type", "subject_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    purpose: Mapped[str]  # "refund_account"
+    subject_type: Mapped[str]
+    subject_id: Mapped[int]
+    issued_by: Mapped[str]
+    issued_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+
+
+class LinkTry(Base):
+    """Tokens that fit no link, by address: the brake on guessing, on the machine's own clock."""
+
+    __tablename__ = "link_tries"
+    __table_args__ = (Index("link_tries_address", "address", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    address: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

@@ -1,4 +1,4 @@
-"""A customer's payment methods: added, made the default, deleted, found expired."""
+"""A customer's payment methods: added, made the default, blocked, replaced, found expired."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,15 @@ from typing import Any
 from sqlalchemy import update
 
 from opsapp.customers import queries, rules
-from opsapp.customers.errors import MethodInUse, MethodNotUsable
+from opsapp.customers.errors import MethodNotBlockable, MethodNotUsable, MethodOfAnother
+from opsapp.customers.events import MethodReplaced
 from opsapp.customers.models import PaymentMethod
 from opsapp.customers.states import KINDS, METHOD, MethodStatus
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.crypto import seal
 from opsapp.kernel.db import bulk_insert, db, within_transaction
-from opsapp.kernel.errors import Invalid
+from opsapp.kernel.errors import Invalid, NotFound
+from opsapp.kernel.events import announce
 from opsapp.kernel.ids import new_ref
 from opsapp.kernel.log import Entry, record, record_many
 from opsapp.kernel.states import RowMove
@@ -75,29 +77,76 @@ def add_methods(wishes: Sequence[NewMethod], *, by: Actor) -> list[int]:
 
 
 @within_transaction
-def set_default(method_id: int, *, by: Actor) -> None:
+def set_default(method_id: int, *, because: str = "", by: Actor) -> None:
     """Raises NotFound, MethodNotUsable."""
     method = queries.lock_method(method_id)
     if method.status != MethodStatus.ACTIVE:
         raise MethodNotUsable(status=method.status)
     _clear_default([method.customer_id])
     method.is_default = True
-    record(Entry("payment_method.made_default", "payment_method", method_id), by=by)
+    entry = Entry("payment_method.made_default", "payment_method", method_id, because=because)
+    record(entry, by=by)
 
 
 @within_transaction
-def delete(method_id: int, *, by: Actor) -> None:
-    """Nothing is charged to it any more, and its keys are wiped. Raises NotFound, MethodInUse."""
+def block(method_id: int, *, because: str, by: Actor) -> None:
+    """Never charged until somebody lifts it; what is at the gateway already goes on to its end.
+
+    Raises NotFound, MethodNotBlockable.
+    """
     method = queries.lock_method(method_id)
-    if method.status == MethodStatus.DELETED:
-        return
-    if not METHOD.allows(method.status, MethodStatus.DELETED):
-        raise MethodInUse(status=method.status)
-    METHOD.move(method, MethodStatus.DELETED, because="deleted", by=by)
+    if not METHOD.allows(method.status, MethodStatus.BLOCKED):
+        raise MethodNotBlockable(status=method.status)
+    METHOD.move(method, MethodStatus.BLOCKED, because=because, by=by)
     method.is_default = False
-    method.auth_key_sealed = None
-    method.billing_key_sealed = None
-    method.billing_key_index = None
+    method.blocked_because = because
+
+
+@within_transaction
+def unblock(method_id: int, *, because: str, by: Actor) -> None:
+    """Raises NotFound, MethodNotBlockable."""
+    method = queries.lock_method(method_id)
+    if method.status != MethodStatus.BLOCKED:
+        raise MethodNotBlockable(status=method.status)
+    METHOD.move(method, MethodStatus.ACTIVE, because=because, by=by)
+    method.blocked_because = None
+
+
+@within_transaction
+def replace(method_id: int, *, by_method_id: int, because: str = "", by: Actor) -> None:
+    """The other method takes over whatever is charged to this one, and its place as the default.
+
+    Raises NotFound, MethodOfAnother, MethodNotUsable.
+    """
+    if method_id == by_method_id:
+        raise Invalid(field="by_method", reason="Choose another payment method than this one.")
+    found = queries.list_methods_by_id([method_id, by_method_id])
+    for wanted in (method_id, by_method_id):
+        if wanted not in found:
+            raise NotFound(noun="payment method", id=wanted)
+    new = found[by_method_id]
+    if new.customer_id != found[method_id].customer_id:
+        raise MethodOfAnother(field="by_method")
+    if new.status != MethodStatus.ACTIVE:
+        raise MethodNotUsable(field="by_method", status=new.status)
+    # Before any method is locked: whoever is charged locks payments first (house order).
+    announce(MethodReplaced(method_id, by_method_id, new.customer_id, by.kind, by.name))
+    old, new = queries.lock_methods(sorted([method_id, by_method_id]))
+    if old.id != method_id:
+        old, new = new, old
+    was_default, old.replaced_by_id = old.is_default, new.id
+    record(
+        Entry(
+            "payment_method.replaced",
+            "payment_method",
+            method_id,
+            because=because,
+            detail={"by_method_id": by_method_id},
+        ),
+        by=by,
+    )
+    if was_default:
+        set_default(by_method_id, because=because, by=by)
 
 
 @within_transaction

@@ -1,12 +1,12 @@
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 
-from opsapp.customers.models import Customer, PaymentMethod
-from opsapp.customers.states import OPEN, MethodStatus
+from opsapp.customers.models import Customer, LinkTry, OneTimeLink, PaymentMethod
+from opsapp.customers.states import CHARGEABLE, OPEN, MethodStatus
 from opsapp.kernel.crypto import Unreadable, unseal
 from opsapp.kernel.db import db, locked
 from opsapp.kernel.errors import NotFound
@@ -15,20 +15,32 @@ from opsapp.kernel.turns import is_claimable
 
 @dataclass(frozen=True, slots=True)
 class ChargeKeys:
-    """What a charge needs to know of a method. `billing_key` is None without one."""
+    """What a charge needs to know of a method.
+
+    `billing_key` is None without one, and while the method may not be charged.
+    """
 
     kind: str
     gateway_name: str
     status: str
-    billing_key: str | None
-    customer_key: str
+    billing_key: str | None = field(repr=False)
+    customer_key: str = field(repr=False)
     customer_name: str
     customer_id: int
 
 
 @dataclass(frozen=True, slots=True)
-class IssuableMethod:
-    """A claimable method with what its registration at the gateway needs, still sealed."""
+class CustomerKeys:
+    """What a gateway is told of a customer who pays without a registered method."""
+
+    customer_key: str = field(repr=False)
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimableMethod:
+    """A method that wants a turn at its gateway, with the customer's name there, still sealed."""
 
     method: PaymentMethod
     customer_ref: str
@@ -54,6 +66,12 @@ def get_charge_keys(method_ids: Sequence[int]) -> dict[int, ChargeKeys]:
     Raises crypto.Unreadable for all of them if one cannot be opened (see list_unreadable).
     """
     return {row.id: _opened(row) for row in _list_sealed(method_ids)}
+
+
+def get_customer_keys(customer_ids: Sequence[int]) -> dict[int, CustomerKeys]:
+    """Decrypted, as in get_charge_keys."""
+    rows = db.session.scalars(select(Customer).where(Customer.id.in_(customer_ids)))
+    return {row.id: _keys_of(row) for row in rows}
 
 
 def list_unreadable(method_ids: Sequence[int]) -> frozenset[int]:
@@ -133,7 +151,15 @@ def lock_methods(method_ids: Sequence[int]) -> list[PaymentMethod]:
     return list(db.session.scalars(locked(methods)))
 
 
-def lock_issuable(method_ids: Sequence[int]) -> list[IssuableMethod]:
+def lock_method_by_key(gateway_name: str, billing_key_index: bytes) -> PaymentMethod | None:
+    found = select(PaymentMethod).where(
+        PaymentMethod.billing_key_index == billing_key_index,
+        PaymentMethod.gateway_name == gateway_name,
+    )
+    return db.session.scalars(locked(found)).one_or_none()
+
+
+def lock_claimable(method_ids: Sequence[int]) -> list[ClaimableMethod]:
     """Methods that nobody holds; rows another worker is just claiming are passed over."""
     claimable = (
         select(
@@ -152,9 +178,34 @@ def lock_issuable(method_ids: Sequence[int]) -> list[IssuableMethod]:
     )
     rows = db.session.execute(locked(claimable, of=PaymentMethod, skip=True))
     return [
-        IssuableMethod(method, customer_ref, customer_key_sealed, now)
+        ClaimableMethod(method, customer_ref, customer_key_sealed, now)
         for method, customer_ref, customer_key_sealed, now in rows
     ]
+
+
+def find_link(token_hash: bytes, *, purpose: str) -> OneTimeLink | None:
+    return db.session.scalars(_usable_link(token_hash, purpose)).one_or_none()
+
+
+def lock_link(token_hash: bytes, *, purpose: str) -> OneTimeLink | None:
+    return db.session.scalars(locked(_usable_link(token_hash, purpose))).one_or_none()
+
+
+def count_link_tries(address: str, *, within: timedelta) -> int:
+    return db.session.scalars(
+        select(func.count()).where(
+            LinkTry.address == address, LinkTry.at > func.clock_timestamp() - within
+        )
+    ).one()
+
+
+def _usable_link(token_hash: bytes, purpose: str) -> Select[OneTimeLink]:
+    return select(OneTimeLink).where(
+        OneTimeLink.token_hash == token_hash,
+        OneTimeLink.purpose == purpose,
+        OneTimeLink.used_at.is_(None),
+        OneTimeLink.expires_at > func.ops_now(),
+    )
 
 
 def _list_sealed(method_ids: Sequence[int]) -> Sequence[Any]:
@@ -177,13 +228,18 @@ def _list_sealed(method_ids: Sequence[int]) -> Sequence[Any]:
     return db.session.execute(sealed).all()
 
 
+def _keys_of(row: Customer) -> CustomerKeys:
+    context = customer_key_context(row.customer_ref)
+    return CustomerKeys(unseal(row.customer_key_sealed, context=context), row.name, row.email)
+
+
 def _opened(row: Any) -> ChargeKeys:
+    sealed = row.billing_key_sealed if row.status in CHARGEABLE else None
     return ChargeKeys(
         kind=row.kind,
         gateway_name=row.gateway_name,
         status=row.status,
-        billing_key=row.billing_key_sealed
-        and unseal(row.billing_key_sealed, context=billing_key_context(row.ref)),
+        billing_key=sealed and unseal(sealed, context=billing_key_context(row.ref)),
         customer_key=unseal(
             row.customer_key_sealed, context=customer_key_context(row.customer_ref)
         ),

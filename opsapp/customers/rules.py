@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from opsapp.customers.states import MethodStatus
-from opsapp.gateways.base import Answer, Outcome
+from opsapp.gateways.values import Answer, FailureClass, Outcome
 from opsapp.kernel.errors import Invalid
 
 REF_LENGTH_MAX = 64
@@ -99,6 +99,30 @@ def judge(answer: Answer, *, turns: int, honours_keys: bool) -> Verdict:
     if turns >= TURNS_MAX:
         return Verdict(MethodStatus.NEEDS_HUMAN, f"no certain answer in {turns} turns")
     return Verdict(MethodStatus.REQUESTED, because, wait)
+
+
+def judge_deletion(answer: Answer, *, turns: int) -> Verdict:
+    """What an answer to the `turns`-th request to delete a billing key means.
+
+    A key that the gateway does not know, or calls invalid, is gone: that is what was wanted.
+    """
+    match answer.outcome:
+        case Outcome.APPROVED | Outcome.NOT_FOUND:
+            return Verdict(MethodStatus.DELETED, "deleted at the gateway")
+        case Outcome.DECLINED if answer.failure_class == FailureClass.EXPIRED:
+            return Verdict(MethodStatus.DELETED, "the gateway has no such key any more")
+        case Outcome.NOT_SENT:
+            wait = _back_off(1)
+            return Verdict(MethodStatus.DELETING, "nothing was sent", wait, was_sent=False)
+        case Outcome.MISCONFIGURED:
+            because = f"our set-up was refused: {answer.code}"
+            wait = timedelta(hours=1)
+        case _:
+            because = answer.because or "no certain answer"
+            wait = _back_off(turns)
+    if turns >= TURNS_MAX:
+        return Verdict(MethodStatus.NEEDS_HUMAN, f"no certain answer in {turns} turns")
+    return Verdict(MethodStatus.DELETING, because, wait)
 
 
 def _back_off(turns: int) -> timedelta:

@@ -13,12 +13,17 @@ class MethodStatus(StrEnum):
     ACTIVE = "active"
     REFUSED = "refused"
     EXPIRED = "expired"
+    BLOCKED = "blocked"
+    DELETING = "deleting"
     NEEDS_HUMAN = "needs_human"
     DELETED = "deleted"
 
 
 M = MethodStatus
-OPEN = (M.REQUESTED, M.ISSUING)
+OPEN = (M.REQUESTED, M.ISSUING, M.DELETING)
+# The gateway may be asked for money with the billing key. Of an expired one too: what was sent
+# before it expired may have to be sent again under its own key.
+CHARGEABLE = (M.ACTIVE, M.EXPIRED)
 
 METHOD = StateMachine(
     "payment_method",
@@ -34,9 +39,21 @@ METHOD = StateMachine(
         Move(M.REQUESTED, M.NEEDS_HUMAN, "no certain answer in many turns"),
         Move(M.NEEDS_HUMAN, M.REQUESTED, "staff ask for it again"),
         Move(M.ACTIVE, M.EXPIRED, "a charge failed because it expired, or its date has passed"),
+        Move(M.ACTIVE, M.BLOCKED, "blocked: it is never charged"),
+        Move(M.EXPIRED, M.BLOCKED, "blocked: it is never charged"),
+        Move(M.BLOCKED, M.ACTIVE, "the block was lifted"),
+        Move(M.ACTIVE, M.DELETING, "not wanted any more; to be deleted at the gateway too"),
+        Move(M.EXPIRED, M.DELETING, "not wanted any more; to be deleted at the gateway too"),
+        Move(M.BLOCKED, M.DELETING, "not wanted any more; to be deleted at the gateway too"),
+        Move(M.DELETING, M.DELETING, "claimed, or no certain answer: asked again"),
+        Move(M.DELETING, M.DELETED, "deleted at the gateway"),
+        Move(M.DELETING, M.NEEDS_HUMAN, "no certain answer in many turns"),
+        Move(M.NEEDS_HUMAN, M.DELETING, "staff ask for the deletion again"),
+        Move(M.NEEDS_HUMAN, M.DELETED, "the gateway says that it is gone"),
         Move(M.REQUESTED, M.DELETED, "never registered, and no longer wanted"),
-        Move(M.ACTIVE, M.DELETED, "deleted by the customer or by staff"),
-        Move(M.EXPIRED, M.DELETED, "deleted by the customer or by staff"),
+        Move(M.ACTIVE, M.DELETED, "needs no deletion at the gateway, or is gone there"),
+        Move(M.EXPIRED, M.DELETED, "gone at the gateway"),
+        Move(M.BLOCKED, M.DELETED, "needs no deletion at the gateway, or is gone there"),
         Move(M.REFUSED, M.DELETED, "deleted by the customer or by staff"),
     ],
 )

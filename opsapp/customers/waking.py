@@ -5,4 +5,4 @@ from opsapp.customers.models import PaymentMethod
 from opsapp.customers.states import OPEN
 from opsapp.kernel.turns import Work
 
-METHODS = Work(PaymentMethod, OPEN, ISSUE_BILLING_KEYS, "method_ids")
+METHODS = Work(PaymentMethod, OPEN, ISSUE_BILLING_KEYS, "method_ids", lane="gateway_name")

@@ -42,6 +42,8 @@ def list_refunds(wish: RefundWishList, *, cursor: str | None, size: int = PAGE_S
         Refund.requested_by,
         Refund.ended_at,
         Refund.failure_code,
+        Refund.unmatched_id,
+        Refund.account_sealed.is_not(None).label("is_to_confirm"),
         Payment.title,
         Payment.ref.label("payment_ref"),
     ).join(Payment, Payment.id == Refund.payment_id)

@@ -7,7 +7,13 @@ from pathlib import Path
 from sqlalchemy import Select, func, literal, select, union_all
 
 from opsapp.audit import verifying
-from opsapp.insights import probing_log, probing_money, probing_secrets
+from opsapp.insights import (
+    probing_books,
+    probing_deposits,
+    probing_log,
+    probing_money,
+    probing_secrets,
+)
 from opsapp.kernel.db import db, owns_transactions, transaction
 from opsapp.payments import comparing
 from opsapp.settings import current
@@ -65,8 +71,8 @@ def run_probes(*, logs_dir: Path | None = None) -> list[Row]:
             {
                 "I3": probing_money.unfinished(),
                 "I4": probing_money.refunds(),
-                "I5": probing_money.books(),
-                "I7": probing_money.deposits(),
+                "I5": probing_books.books(),
+                "I7": probing_deposits.deposits(),
                 "I8": probing_log.state_changes(),
                 "I10": probing_log.repeated_failures(),
                 "I11": probing_log.stale_fences(),

@@ -6,13 +6,16 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
 
+from opsapp.cash_receipts.models import CashReceipt
+from opsapp.checkout.models import Checkout
 from opsapp.customers.models import PaymentMethod
 from opsapp.insights.probing_money import SUBSCRIPTION, sentence
 from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.states import MACHINES
 from opsapp.notifications.models import Notice
-from opsapp.payments.models import Attempt, Payment, Refund
+from opsapp.payments.models import Attempt, GatewayEvent, Payment, Refund, UnmatchedMoney
 from opsapp.payments.states import AttemptStatus
+from opsapp.routing.models import GatewayCircuit
 from opsapp.staff.models import StaffAccount
 from opsapp.subscriptions.models import Subscription
 from opsapp.subscriptions.rules import TICKET_AT_FAILURE, TICKET_REASONS
@@ -23,6 +26,10 @@ from opsapp.tickets.states import TicketStatus
 # Every subject that has a state machine, by the machine's name.
 SUBJECTS: dict[str, type[Any]] = {
     "attempt": Attempt,
+    "cash_receipt": CashReceipt,
+    "checkout": Checkout,
+    "gateway_circuit": GatewayCircuit,
+    "gateway_event": GatewayEvent,
     "notice": Notice,
     "payment": Payment,
     "payment_method": PaymentMethod,
@@ -30,6 +37,7 @@ SUBJECTS: dict[str, type[Any]] = {
     "staff_account": StaffAccount,
     "subscription": Subscription,
     "ticket": Ticket,
+    "unmatched_money": UnmatchedMoney,
 }
 STANDING = (SubscriptionStatus.PAUSED, SubscriptionStatus.SUSPENDED, SubscriptionStatus.CANCELLED)
 # A claim that was committed while the subscription's own transaction was still open.
@@ -64,7 +72,12 @@ def _off_the_log(name: str, row: type[Any]) -> Select[str]:
     last = _last_states(name)
     said = func.coalesce(last.c.to_state, MACHINES[name].start.value)
     told = sentence(f"{name} ", row.id, " is ", row.status, ", the log says ", said)
-    return select(told).outerjoin(last, last.c.subject_id == row.id).where(row.status != said)
+    as_born = and_(last.c.to_state.is_(None), row.status.in_(_starts(name)))
+    return (
+        select(told)
+        .outerjoin(last, last.c.subject_id == row.id)
+        .where(row.status != said, not_(as_born))
+    )
 
 
 def _without_row(name: str, row: type[Any]) -> Select[str]:
@@ -72,6 +85,10 @@ def _without_row(name: str, row: type[Any]) -> Select[str]:
     told = sentence(f"{name} ", last.c.subject_id, ": in the log, and the row is gone")
     exists = select(row.id).where(row.id == last.c.subject_id).exists()
     return select(told).where(not_(exists))
+
+
+def _starts(name: str) -> list[str]:
+    return [status.value for status in MACHINES[name].starts]
 
 
 def _last_states(name: str) -> Any:
@@ -102,7 +119,7 @@ def _gaps() -> Select[str]:
     )
     starts = or_(
         *(
-            and_(changes.c.subject_type == name, changes.c.from_state != MACHINES[name].start.value)
+            and_(changes.c.subject_type == name, changes.c.from_state.not_in(_starts(name)))
             for name in SUBJECTS
         )
     )

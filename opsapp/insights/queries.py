@@ -6,6 +6,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, literal, or_, select, union_all
 
 from opsapp.audit.queries import unsealed
+from opsapp.cash_receipts.models import CashReceipt
+from opsapp.cash_receipts.states import OPEN as RECEIPT_OPEN
 from opsapp.customers.models import PaymentMethod
 from opsapp.customers.states import OPEN as METHOD_OPEN, MethodStatus
 from opsapp.kernel.db import db
@@ -13,8 +15,8 @@ from opsapp.kernel.jobs import OutboxJob
 from opsapp.kernel.log import AuditEntry
 from opsapp.notifications.models import Notice
 from opsapp.notifications.states import OPEN as NOTICE_OPEN
-from opsapp.payments.models import Attempt, Refund
-from opsapp.payments.states import OPEN as ATTEMPT_OPEN, REFUND_OPEN
+from opsapp.payments.models import Attempt, GatewayEvent, Refund
+from opsapp.payments.states import EVENT_OPEN, OPEN as ATTEMPT_OPEN, REFUND_OPEN
 from opsapp.subscriptions.models import Subscription
 from opsapp.subscriptions.states import CHARGEABLE
 
@@ -27,8 +29,10 @@ A_MOMENT = timedelta(minutes=1)
 CLAIMABLE: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (Attempt, ATTEMPT_OPEN),
     (Refund, REFUND_OPEN),
+    (GatewayEvent, EVENT_OPEN),
     (PaymentMethod, METHOD_OPEN),
     (Notice, NOTICE_OPEN),
+    (CashReceipt, RECEIPT_OPEN),
 )
 
 

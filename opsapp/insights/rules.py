@@ -11,7 +11,7 @@ from datetime import date
 # word or number. First digits 2-6 and 9 are those of card brands; times in milliseconds begin
 # with 1. PostgreSQL and Python read it alike.
 PAN_PATTERN = (
-    r"(?<![0-9A-Za-z])"
+    r"(?<![0-9A-Za-z])(?<![0-9][.])"  # the digits of a fraction are none
     r"(?:[2-69][0-9]{12,18}"
     r"|[2-69][0-9]{3}[ -][0-9]{4}[ -][0-9]{4}[ -][0-9]{1,7}"
     r"|[2-69][0-9]{3}[ -][0-9]{6}[ -][0-9]{4,5})"

@@ -5,14 +5,18 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Text, case, cast, func, literal, select, union_all
 
+from opsapp.cash_receipts import asking, queries as cash_receipts
+from opsapp.cash_receipts.models import CashReceipt
+from opsapp.cash_receipts.rules import METHOD_KINDS
 from opsapp.customers.models import Customer, PaymentMethod
+from opsapp.insights.listing_deposits import list_cases_of, list_of_payment
 from opsapp.kernel.db import db
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import AuditEntry
 from opsapp.ledger.models import LedgerTransfer
 from opsapp.notifications.models import Notice
 from opsapp.orders.models import Order
-from opsapp.payments.models import Attempt, GatewayEvent, Payment, Refund
+from opsapp.payments.models import Attempt, Deposit, GatewayEvent, Payment, Refund, UnmatchedMoney
 from opsapp.payments.states import AttemptStatus
 from opsapp.subscriptions.models import Subscription
 from opsapp.tickets.models import Ticket
@@ -30,7 +34,14 @@ class PaymentPicture:
     refunds: list[Refund]
     transfers: list[LedgerTransfer]
     tickets: list[Ticket]
+    deposits: list[Deposit]
+    cases: list[UnmatchedMoney]
+    receipts: list[CashReceipt]
     timeline: list[tuple[Any, int]]
+
+    @property
+    def may_have_receipt(self) -> bool:
+        return asking.may_be_asked(self.payment, self.receipts)
 
     @property
     def is_uncertain(self) -> bool:
@@ -63,9 +74,10 @@ def get_picture(payment_id: int) -> PaymentPicture:
             Attempt.approval_number, Attempt.failure_class, Attempt.failure_code,
             Attempt.receipt_url, Attempt.due_at, Attempt.created_at, Attempt.ended_at,
             Attempt.account, Attempt.deposit_due_at, Attempt.requested_by, Attempt.trace_id,
-            PaymentMethod.label, PaymentMethod.kind, PaymentMethod.first6, PaymentMethod.last4,
+            Attempt.paid_with, PaymentMethod.label, PaymentMethod.first6, PaymentMethod.last4,
+            func.coalesce(PaymentMethod.kind, Attempt.method_kind).label("kind"),
         )
-        .join(PaymentMethod, PaymentMethod.id == Attempt.payment_method_id)
+        .outerjoin(PaymentMethod, PaymentMethod.id == Attempt.payment_method_id)
         .where(Attempt.payment_id == payment_id)
         .order_by(Attempt.number)
     )  # fmt: skip
@@ -88,8 +100,16 @@ def get_picture(payment_id: int) -> PaymentPicture:
         refunds=list(db.session.scalars(refunds)),
         transfers=list(db.session.scalars(transfers)),
         tickets=list(db.session.scalars(tickets)),
+        deposits=list_of_payment(payment_id),
+        cases=list_cases_of(payment_id),
+        receipts=_receipts(payment),
         timeline=list_timeline(payment_id),
     )
+
+
+def _receipts(payment: Payment) -> list[CashReceipt]:
+    may_have = payment.method_kind in METHOD_KINDS
+    return cash_receipts.list_of_payment(payment.id) if may_have else []
 
 
 def find_charged_method(payment_id: int) -> PaymentMethod | None:

@@ -11,11 +11,11 @@ from opsapp.insights.listing_payments import UNCERTAIN
 from opsapp.kernel import jobs
 from opsapp.kernel.db import db
 from opsapp.kernel.jobs import OutboxJob
-from opsapp.kernel.turns import Work, count_due, oldest_due_at
+from opsapp.kernel.turns import Work
 from opsapp.payments.models import Attempt, Payment, Refund
 from opsapp.payments.states import REFUND_OPEN
+from opsapp.routing.queries import list_gateway_names
 
-QUEUES = ("charges", "charges_bulk", "notices", "timetable")
 JOBS_SHOWN_MAX = 30
 
 
@@ -29,14 +29,8 @@ class QueueRow:
     in_redis: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class BacklogRow:
-    table: str
-    due: int
-    oldest_due_at: datetime | None
-
-
-def list_queues(*, redis_answers: bool) -> list[QueueRow]:
+def list_queues(tables: Sequence[Work], *, redis_answers: bool) -> list[QueueRow]:
+    """Every queue that these tables and people's own wishes send work to."""
     rows = db.session.execute(
         select(
             OutboxJob.queue,
@@ -54,13 +48,15 @@ def list_queues(*, redis_answers: bool) -> list[QueueRow]:
             oldest_at=waiting[name].oldest_at if name in waiting else None,
             in_redis=jobs.find_waiting(name) if redis_answers else None,
         )
-        for name in QUEUES
+        for name in _queue_names(tables)
     ]
 
 
-def list_backlog(tables: Sequence[Work]) -> list[BacklogRow]:
-    """What claimable rows wait for a turn, whatever Redis knows of it."""
-    return [BacklogRow(work.name, count_due(work), oldest_due_at(work)) for work in tables]
+def _queue_names(tables: Sequence[Work]) -> list[str]:
+    """With a queue per gateway where there are lanes."""
+    lanes = list_gateway_names()
+    names = {work.job.queue_of(lane) for work in tables for lane in (lanes if work.lane else [""])}
+    return sorted(names)
 
 
 def list_failed_jobs() -> list[Any]:
@@ -105,7 +101,7 @@ def list_uncertain(*, limit: int = 10) -> list[Any]:
 
 def list_open_refunds(*, limit: int = 10) -> list[Any]:
     """Refunds under way or stuck, oldest first."""
-    statuses = [*(status.value for status in REFUND_OPEN), "needs_human"]
+    statuses = [*(status.value for status in REFUND_OPEN), "needs_human", "awaiting_account"]
     return list(
         db.session.execute(
             select(

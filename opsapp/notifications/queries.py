@@ -52,6 +52,9 @@ def lock_sendable(notice_ids: Sequence[int]) -> list[Any]:
             Notice.channel,
             Notice.values,
             Notice.status,
+            Notice.subject_type,
+            Notice.subject_id,
+            Notice.customer_id,
             Notice.fence,
             Notice.turns,
             Notice.due_at,
@@ -73,10 +76,22 @@ def lock_sendable(notice_ids: Sequence[int]) -> list[Any]:
 
 def lock_queued_about(kind: str, subject_type: str, subject_ids: Sequence[int]) -> list[Any]:
     """Id and status of what has not gone out yet."""
-    queued = select(Notice.id, Notice.status).where(
+    return _lock_about(kind, subject_type, subject_ids, (NoticeStatus.QUEUED,))
+
+
+def lock_ended_about(kind: str, subject_type: str, subject_ids: Sequence[int]) -> list[Any]:
+    """Id and status of what nobody will send any more."""
+    ended = (NoticeStatus.SENT, NoticeStatus.FAILED, NoticeStatus.REVOKED)
+    return _lock_about(kind, subject_type, subject_ids, ended)
+
+
+def _lock_about(
+    kind: str, subject_type: str, subject_ids: Sequence[int], statuses: Sequence[NoticeStatus]
+) -> list[Any]:
+    about = select(Notice.id, Notice.status).where(
         Notice.kind == kind,
         Notice.subject_type == subject_type,
         Notice.subject_id.in_(subject_ids),
-        Notice.status == NoticeStatus.QUEUED.value,
+        Notice.status.in_([status.value for status in statuses]),
     )
-    return list(db.session.execute(locked(queued.order_by(Notice.id))))
+    return list(db.session.execute(locked(about.order_by(Notice.id))))

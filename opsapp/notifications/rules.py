@@ -1,5 +1,6 @@
 """Who is told what, and when a message that did not go out is tried again."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 TURNS_MAX = 12
@@ -14,6 +15,23 @@ _WAITS = (
 # The customer can do something about these; a gateway's or our own trouble is not their news.
 _FAILED = {"authentication_failure", "fraud_suspected"}
 _UNUSABLE = "expired_or_suspended"
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A page that a message lets its reader into: the address without the token, and how long."""
+
+    purpose: str
+    path: str
+    life: timedelta
+
+
+# The link is made when the message is sent: its token stands in no row.
+LINKED = {
+    # Longer than any payment link lives: the page itself says when it is over.
+    "payment_link": Opening("checkout", "/pay/", timedelta(days=33)),
+    "refund_account_asked": Opening("refund_account", "/my/refund-account/", timedelta(days=7)),
+}
 
 
 def wait_before(turns: int) -> timedelta | None:

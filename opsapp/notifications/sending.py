@@ -17,6 +17,9 @@ from jinja2 import TemplateError
 from opsapp.channels import registry
 from opsapp.channels.base import Outcome, Receipt
 from opsapp.channels.registry import channel_named
+from opsapp.customers import linking
+from opsapp.customers.events import MethodsLost
+from opsapp.customers.linking import LinkWish
 from opsapp.kernel import clock, log as audit_log
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.crypto import Unreadable, seal, unseal
@@ -61,6 +64,7 @@ class Claim:
     recipient: str
     name: str
     locale: str
+    opening: dict[str, str]  # the address of a link that was made for this turn
 
 
 @within_transaction
@@ -104,6 +108,18 @@ def revoke(
     """Call back what has not gone out; returns how many."""
     rows = queries.lock_queued_about(kind, subject_type, subject_ids)
     moves = [RowMove(row.id, row.status, NoticeStatus.REVOKED, because) for row in rows]
+    return len(NOTICE.move_many(Notice, moves, by=by))
+
+
+@within_transaction
+def send_again(kind: str, subject_type: str, subject_ids: Sequence[int], *, by: Actor) -> int:
+    """Let what has gone out, or could not, go out once more; returns how many."""
+    rows = queries.lock_ended_about(kind, subject_type, subject_ids)
+    also = {"turns": 0, "misses": 0, "due_at": clock.now(), "hinted_at": None, "error": None}
+    moves = [
+        RowMove(row.id, row.status, NoticeStatus.QUEUED, "asked for again", also=also)
+        for row in rows
+    ]
     return len(NOTICE.move_many(Notice, moves, by=by))
 
 
@@ -182,9 +198,49 @@ def on_refunds_made(event: TellsOfRefunds) -> None:
     )
 
 
+@within_transaction
+def on_refund_accounts_asked(event: TellsOfRefunds) -> None:
+    """Ask where the money shall go; the same notice goes out again when it is asked again."""
+    kind = "refund_account_asked"
+    send_again(kind, "refund", [fact.refund_id for fact in event.refunds], by=_REACTION)
+    queue_notices(
+        [
+            NewNotice(
+                kind,
+                "refund",
+                fact.refund_id,
+                fact.customer_id,
+                {"amount_minor": fact.amount_minor, "currency": fact.currency},
+            )
+            for fact in event.refunds
+        ],
+        by=_REACTION,
+    )
+
+
+@within_transaction
+def on_methods_lost(event: MethodsLost) -> None:
+    """Deleted at the gateway without our asking: whoever paid with it has to give another."""
+    at = clock.now().isoformat()
+    queue_notices(
+        [
+            NewNotice(
+                "payment_method_deleted",
+                "payment_method",
+                fact.method_id,
+                fact.customer_id,
+                {"at": at},
+            )
+            for fact in event.methods
+        ],
+        by=_REACTION,
+    )
+
+
 def _claim(notice_ids: Sequence[int], *, by: Actor) -> list[Claim]:
     rows = queries.lock_sendable(notice_ids)
     moved = NOTICE.move_many(Notice, [_claiming(row) for row in rows], by=by)
+    openings = _open([row for row in rows if row.id in moved], by=by)
     return [
         Claim(
             notice_id=row.id,
@@ -198,10 +254,29 @@ def _claim(notice_ids: Sequence[int], *, by: Actor) -> list[Claim]:
             recipient=row.email,
             name=row.name,
             locale=row.locale,
+            opening=openings.get(row.id, {}),
         )
         for row in rows
         if row.id in moved
     ]
+
+
+def _open(rows: Sequence[Any], *, by: Actor) -> dict[int, dict[str, str]]:
+    """Links for the messages that carry one, by notice."""
+    linked = [(row, rules.LINKED[row.kind]) for row in rows if row.kind in rules.LINKED]
+    wishes = [
+        LinkWish(row.customer_id, page.purpose, row.subject_type, row.subject_id, page.life)
+        for row, page in linked
+    ]
+    tokens = linking.issue_links(wishes, by=by) if wishes else []
+    now = clock.now()
+    return {
+        row.id: {
+            "link": f"{current().public_url}{page.path}{token}",
+            "until": (now + page.life).isoformat(),
+        }
+        for (row, page), token in zip(linked, tokens, strict=True)
+    }
 
 
 def _claiming(row: Any) -> RowMove:
@@ -230,7 +305,7 @@ async def _call(claim: Claim) -> Receipt:
             locale=claim.locale,
             recipient=claim.recipient,
             name=claim.name,
-            values=_readable(claim.values),
+            values=_readable(claim.values) | claim.opening,
         )
     except (TemplateError, Unreadable, LookupError, TypeError, ValueError) as trouble:
         log.exception("notices.unwritable", notice_id=claim.notice_id, kind=claim.kind)

@@ -26,5 +26,6 @@ NOTICE = StateMachine(
         Move(N.SENDING, N.QUEUED, "the channel did not answer; tried again later"),
         Move(N.SENDING, N.FAILED, "the channel refused, or tried too often"),
         Move(N.QUEUED, N.REVOKED, "its reason is gone"),
+        *(Move(n, N.QUEUED, "asked for again") for n in (N.SENT, N.FAILED, N.REVOKED)),
     ],
 )

@@ -11,26 +11,25 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from opsapp.customers.queries import ChargeKeys, get_charge_keys
+from opsapp.customers.queries import get_charge_keys
+from opsapp.failures.loading import refresh as refresh_dictionary
 from opsapp.gateways import registry
-from opsapp.gateways.base import Answer, ChargeRequest
 from opsapp.gateways.registry import gateway_named
+from opsapp.gateways.values import Answer, ChargeRequest, Flow, Inquiry
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.crypto import unseal
 from opsapp.kernel.db import owns_transactions, transaction
 from opsapp.kernel.states import RowMove
 from opsapp.kernel.turns import Steps, take_turns
-from opsapp.payments import claiming, queries, recording, requesting, rules
+from opsapp.payments import claiming, closing, queries, recording, requesting, rules
 from opsapp.payments.events import PaymentFact
 from opsapp.payments.models import Attempt
 from opsapp.payments.recording import Claim
 from opsapp.payments.requesting import request_context
-from opsapp.payments.rules import Ask
+from opsapp.payments.rules import Ask, Question
 from opsapp.payments.states import ATTEMPT, AttemptStatus
 from opsapp.payments.vetoing import find_vetoed
 from opsapp.settings import current
-
-VIRTUAL_ACCOUNT = "virtual_account"
 
 
 @owns_transactions
@@ -60,17 +59,22 @@ def _withdraw_stopped(attempt_ids: Sequence[int], *, by: Actor) -> None:
 
 def _claim(attempt_ids: Sequence[int], *, by: Actor) -> list[Claim]:
     started = monotonic()
-    rows = queries.lock_claimable_attempts(attempt_ids)
-    keys = get_charge_keys([row.payment_method_id for row in rows])
+    refresh_dictionary()
+    rows = claiming.pass_over_resting(Attempt, queries.lock_claimable_attempts(attempt_ids))
+    keys = _find_billing_keys(rows)
     vetoed = find_vetoed((row.subject_type, row.subject_id) for row in rows)
     stopped = {row.id for row in rows if (row.subject_type, row.subject_id) in vetoed}
     replayable = {
         row.id: row.id not in stopped
-        and _has_key(keys[row.payment_method_id])
+        and (row.flow != Flow.BILLING or keys[row.id] is not None)
         and claiming.may_replay(row)
         for row in rows
     }
-    asks = {row.id: _ask(row, may_replay=replayable[row.id]) for row in rows}
+    given_up = {row.id for row in rows if row.id in stopped or row.close_because is not None}
+    asks = {
+        row.id: _ask(row, may_replay=replayable[row.id], is_given_up=row.id in given_up)
+        for row in rows
+    }
     stuck = [row for row in rows if asks[row.id] is Ask.STAFF]
     recording.hand_to_staff(stuck, because="no certain answer in many turns", by=by)
     going = [
@@ -83,7 +87,20 @@ def _claim(attempt_ids: Sequence[int], *, by: Actor) -> list[Claim]:
     moved = ATTEMPT.move_many(Attempt, [_as_move(row, asks[row.id]) for row in going], by=by)
     call_before = started + current().lease_margin_s
     return [
-        _taken(row, keys[row.payment_method_id], asks[row.id], replayable[row.id], call_before)
+        _taken(
+            row,
+            keys[row.id],
+            claiming.question(
+                row,
+                asks[row.id],
+                may_replay=replayable[row.id],
+                previous=rules.previous_of(row.status, row.flow, row.first_sent_at),
+                is_contradicted=row.failure_code is not None,
+                is_given_up=row.id in given_up,
+                is_window_over=row.business_now >= row.created_at + rules.WINDOW_LIFE,
+            ),
+            call_before,
+        )
         for row in going
         if row.id in moved
     ]
@@ -94,38 +111,49 @@ async def _call(claim: Claim) -> Answer:
     gateway = gateway_named(claim.gateway_name)
     if claim.question.ask is Ask.SEND:
         call = gateway.charge(claim.request)
+    elif claim.question.ask is Ask.CLOSE:
+        call = gateway.close_account(closing.as_request(claim))
     else:
-        call = gateway.inquire(claim.request.gateway_order_id)
+        request = claim.request
+        call = gateway.inquire(Inquiry(request.gateway_order_id, request.gateway_key, request.flow))
     return await claiming.understood(call, attempt_id=claim.attempt_id)
 
 
-def _ask(row: Any, *, may_replay: bool) -> Ask:
+def _ask(row: Any, *, may_replay: bool, is_given_up: bool) -> Ask:
     return rules.next_ask(
-        row.status, turns=row.turns, first_sent_at=row.first_sent_at, may_replay=may_replay
+        row.status,
+        turns=row.turns,
+        first_sent_at=row.first_sent_at,
+        may_replay=may_replay,
+        closes=closing.is_to_be_closed(row, is_given_up=is_given_up),
     )
 
 
-def _has_key(keys: ChargeKeys) -> bool:
-    return keys.billing_key is not None or keys.kind == VIRTUAL_ACCOUNT
+def _find_billing_keys(rows: Sequence[Any]) -> dict[int, str | None]:
+    """By attempt: what a charge without the customer is made with."""
+    wanted = {row.id: row.payment_method_id for row in rows if row.flow == Flow.BILLING}
+    keys = get_charge_keys(list(wanted.values()))
+    return {row.id: keys[wanted[row.id]].billing_key if row.id in wanted else None for row in rows}
 
 
-def _taken(row: Any, keys: ChargeKeys, ask: Ask, may_replay: bool, call_before: float) -> Claim:
+def _taken(row: Any, billing_key: str | None, question: Question, call_before: float) -> Claim:
     body = unseal(row.request_sealed, context=request_context(row.idempotency_key)).encode()
     return Claim(
         attempt_id=row.id,
         fence=row.fence + 1,
         gateway_name=row.gateway_name,
-        question=claiming.question(row, ask, may_replay=may_replay),
+        question=question,
         request=ChargeRequest(
-            method_kind=keys.kind,
+            flow=Flow(row.flow),
             gateway_order_id=row.gateway_order_id,
             idempotency_key=row.idempotency_key,
             body=body,
-            billing_key=keys.billing_key,
+            billing_key=billing_key,
+            gateway_key=row.gateway_key,
             call_before=call_before,
         ),
         fact=_fact(row),
-        first_sent_at=claiming.first_sent_at(row, ask),
+        first_sent_at=claiming.first_sent_at(row, question.ask),
         gateway_key=row.gateway_key,
     )
 
@@ -151,6 +179,8 @@ def _fact(row: Any) -> PaymentFact:
         period_index=row.period_index,
         customer_id=row.customer_id,
         payment_method_id=row.payment_method_id,
+        gateway_name=row.gateway_name,
+        method_kind=row.method_kind,
         amount_minor=row.amount_minor,
         currency=row.currency,
         attempt_id=row.id,

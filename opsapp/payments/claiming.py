@@ -1,17 +1,20 @@
 """Claiming: what an attempt and a refund have in common when a worker takes one in hand."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy import func, update
 
 from opsapp.gateways import registry
-from opsapp.gateways.base import Answer, Outcome
 from opsapp.gateways.registry import gateway_named
+from opsapp.gateways.values import Answer, Outcome
+from opsapp.kernel.db import db
 from opsapp.kernel.money import Money
 from opsapp.payments import rules
 from opsapp.payments.rules import Ask, Question
+from opsapp.routing.resting import part
 from opsapp.settings import current
 
 log = structlog.get_logger(__name__)
@@ -22,22 +25,43 @@ def abreast_max() -> int:
     return min((gateway.abreast_max for gateway in registry.all_gateways()), default=1)
 
 
+def pass_over_resting(model: type[Any], rows: Sequence[Any]) -> list[Any]:
+    """Rows whose gateway may be asked now; the others wait until its circuit lets them through."""
+    parted = part(rows)
+    for rest, ids in parted.waiting.items():
+        put_off = update(model).where(model.id.in_(ids))
+        db.session.execute(put_off.values(due_at=func.ops_now() + rest, hinted_at=None))
+    return parted.going
+
+
 def may_replay(row: Any) -> bool:
     """Whether the gateway still answers the row's key with its first answer."""
-    window = gateway_named(row.gateway_name).replay_window
+    window = gateway_named(row.gateway_name).capabilities.replay_window
     return rules.may_replay(row.first_sent_at, row.now, window)
 
 
-def question(row: Any, ask: Ask, *, may_replay: bool, is_contradicted: bool = False) -> Question:
+def question(
+    row: Any,
+    ask: Ask,
+    *,
+    may_replay: bool,
+    previous: str | None = None,
+    is_contradicted: bool = False,
+    is_given_up: bool = False,
+    is_window_over: bool = False,
+) -> Question:
     return Question(
         ask=ask,
-        previous=row.status,
+        previous=previous or row.status,
         is_resend=row.first_sent_at is not None,
         may_replay=may_replay,
         expected=Money(row.amount_minor, row.currency),
         turns=row.turns + 1,
         misses=row.misses,
         is_contradicted=is_contradicted,
+        is_given_up=is_given_up,
+        is_window_over=is_window_over,
+        confirms_on_return=gateway_named(row.gateway_name).capabilities.confirms_on_return,
     )
 
 

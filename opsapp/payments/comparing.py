@@ -1,20 +1,27 @@
 """Comparing: the gateway's own books against ours, order by order."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
+
+from sqlalchemy import FromClause, func, select
 
 from opsapp.gateways import registry
-from opsapp.gateways.base import GatewayAway, GatewayTransaction
-from opsapp.kernel.db import owns_transactions, transaction
+from opsapp.gateways.base import GatewayAway
+from opsapp.gateways.values import GatewayTransaction, WebhookMessage
+from opsapp.kernel.db import db, owns_transactions, transaction, within_transaction
 from opsapp.kernel.turns import ask
-from opsapp.payments import queries
+from opsapp.payments import jobs, queries, receiving
 from opsapp.payments.errors import BooksUnread
-from opsapp.payments.queries import OwnBooks
+from opsapp.payments.models import Attempt, Deposit, Payment, Refund, UnmatchedMoney
+from opsapp.payments.states import OPEN, AttemptStatus, RefundStatus
 from opsapp.settings import current
 
+DIFFER = "BOOKS_DIFFER"  # an event of our own beside those of the vendors
+LATEST = timedelta(days=3)
 _CLOCK_DRIFT = timedelta(days=1)
 
 
@@ -28,6 +35,17 @@ class GatewayDifferences:
     doubled: list[str] = field(default_factory=list)
     amounts: list[str] = field(default_factory=list)
     refunds: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnBooks:
+    """What we hold to be true of one order at the gateway."""
+
+    captured_minor: int
+    captures: int  # more than one only of an account whose deposit was taken back
+    refunded_minor: int
+    is_open: bool
+    has_open_refund: bool
 
 
 @dataclass(slots=True)
@@ -57,9 +75,59 @@ def compare_with_gateway() -> GatewayDifferences:
             raise BooksUnread(gateway=gateway.name, reason=error) from error
         theirs = _by_order(transactions)
         with transaction():
-            ours = queries.read_own_books(gateway.name)
+            ours = _read_own_books(gateway.name)
         _compare(theirs, ours, differences)
     return differences
+
+
+@within_transaction
+def order_looks() -> None:
+    """Each gateway's latest books are read by a worker of its own."""
+    for gateway in registry.all_gateways():
+        jobs.LOOK_INTO_LATEST.enqueue(lane=gateway.name, gateway_name=gateway.name)
+
+
+@owns_transactions
+def look_into_latest(gateway_name: str) -> int:
+    """Ask about orders of the last days of which the gateway's books say something else.
+
+    What neither an answer nor a message nor an inquiry has told is found here. Returns how many
+    orders. Raises BooksUnread: tomorrow's look covers today's days too.
+    """
+    gateway = registry.gateway_named(gateway_name)
+    with transaction():
+        now = queries.read_real_time()
+    question = partial(gateway.list_transactions, now - LATEST, now + _CLOCK_DRIFT)
+    try:
+        theirs = _by_order(ask(question, connected=gateway.connected))
+    except GatewayAway as error:
+        raise BooksUnread(gateway=gateway_name, reason=error) from error
+    with transaction():
+        ours = _read_own_books(gateway_name, only=list(theirs))
+        differing = [order for order, own in ours.items() if _says_more(theirs[order], own)]
+        for order_id in differing:
+            receiving.receive(gateway_name, _message(order_id, now), b"{}")
+    return len(differing)
+
+
+def _says_more(seen: _Seen, own: OwnBooks) -> bool:
+    """Captures older than the days that were read are not among theirs."""
+    if own.is_open:
+        return False
+    is_captured = not seen.captures or sum(seen.captures) == own.captured_minor
+    return not is_captured or (seen.refunded > own.refunded_minor and not own.has_open_refund)
+
+
+def _message(gateway_order_id: str, now: datetime) -> WebhookMessage:
+    """Once a day for an order; handled as a vendor's message is."""
+    return WebhookMessage(
+        delivery_id=f"books.{gateway_order_id}.{now:%Y%m%d}",
+        event_type=DIFFER,
+        gateway_order_id=gateway_order_id,
+        gateway_key=None,
+        said_status=None,
+        is_signed=True,  # by nobody but ourselves
+    )
 
 
 def _by_order(transactions: Iterable[GatewayTransaction]) -> dict[str, _Seen]:
@@ -84,10 +152,10 @@ def _compare(
         own = ours.get(order_id)
         if own is not None and own.is_open:
             continue
-        if own is None or not own.captured_minor:
+        if own is None or (seen.captures and not own.captured_minor):
             differences.missing_here.append(f"{order_id}: {sum(seen.captures)} taken, not booked")
             continue
-        if len(seen.captures) > 1:
+        if len(seen.captures) > own.captures:
             differences.doubled.append(f"{order_id}: taken {len(seen.captures)} times")
         if sum(seen.captures) != own.captured_minor:
             differences.amounts.append(
@@ -100,3 +168,87 @@ def _compare(
     for order_id, own in ours.items():
         if own.captured_minor and order_id not in theirs:
             differences.missing_there.append(f"{order_id}: {own.captured_minor} booked, not taken")
+
+
+def _read_own_books(gateway_name: str, *, only: Sequence[str] | None = None) -> dict[str, OwnBooks]:
+    """By gateway order id, for every attempt that was ever sent or shown at a window.
+
+    Of a virtual account: what arrived, and what went back or was taken back by the bank. Part of
+    an amount stands in no gateway's books until it goes back.
+    """
+    refunded, arrived, late = _refunds_by_attempt(), _deposits_by_attempt(), _late_approvals()
+    wanted = (
+        select(
+            Attempt.gateway_order_id,
+            Attempt.status,
+            Payment.amount_minor,
+            func.coalesce(refunded.c.minor, 0).label("refunded_minor"),
+            func.coalesce(refunded.c.is_open, False).label("has_open_refund"),
+            arrived.c.rows.label("deposits"),
+            arrived.c.minor.label("deposited_minor"),
+            func.coalesce(arrived.c.back_minor, 0).label("back_minor"),
+            late.c.amount_minor.label("late_minor"),
+        )
+        .join(Payment, Payment.id == Attempt.payment_id)
+        .outerjoin(refunded, refunded.c.attempt_id == Attempt.id)
+        .outerjoin(arrived, arrived.c.attempt_id == Attempt.id)
+        .outerjoin(late, late.c.attempt_id == Attempt.id)
+        .where(Attempt.gateway_name == gateway_name, queries.may_have_moved_money())
+    )
+    if only is not None:
+        wanted = wanted.where(Attempt.gateway_order_id.in_(only))
+    uncertain = {status.value for status in OPEN} | {AttemptStatus.NEEDS_HUMAN.value}
+    return {
+        row.gateway_order_id: OwnBooks(
+            captured_minor=_captured(row),
+            captures=row.deposits or 1,
+            refunded_minor=int(row.refunded_minor + (row.back_minor if _is_approved(row) else 0)),
+            is_open=row.status in uncertain,
+            has_open_refund=row.has_open_refund,
+        )
+        for row in db.session.execute(wanted)
+    }
+
+
+def _is_approved(row: Any) -> bool:
+    """Part of an amount is no approval: the gateway's books have nothing of it."""
+    return not row.deposits or row.deposited_minor >= row.amount_minor
+
+
+def _captured(row: Any) -> int:
+    if row.deposits:
+        return int(row.deposited_minor) if _is_approved(row) else 0
+    return row.amount_minor if row.status == AttemptStatus.SUCCEEDED else row.late_minor or 0
+
+
+def _refunds_by_attempt() -> FromClause:
+    ended = [RefundStatus.SUCCEEDED.value, RefundStatus.REFUSED.value]
+    given_back = Refund.status == RefundStatus.SUCCEEDED.value
+    return (
+        select(
+            Refund.attempt_id,
+            func.sum(Refund.amount_minor).filter(given_back).label("minor"),
+            func.bool_or(Refund.status.not_in(ended)).label("is_open"),
+        )
+        .group_by(Refund.attempt_id)
+        .subquery()
+    )
+
+
+def _deposits_by_attempt() -> FromClause:
+    amount = Deposit.amount_minor
+    return (
+        select(
+            Deposit.attempt_id,
+            func.count().filter(amount > 0).label("rows"),
+            func.sum(amount).filter(amount > 0).label("minor"),
+            (-func.sum(amount).filter(amount < 0)).label("back_minor"),
+        )
+        .group_by(Deposit.attempt_id)
+        .subquery()
+    )
+
+
+def _late_approvals() -> FromClause:
+    cases = select(UnmatchedMoney.attempt_id, UnmatchedMoney.amount_minor)
+    return cases.where(UnmatchedMoney.deposit_id.is_(None)).subquery()

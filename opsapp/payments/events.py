@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from opsapp.gateways.base import Account
+from opsapp.gateways.values import Account
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +12,9 @@ class PaymentFact:
     subject_id: int
     period_index: int
     customer_id: int
-    payment_method_id: int
+    payment_method_id: int | None  # None: the customer paid once, without registering anything
+    gateway_name: str
+    method_kind: str
     amount_minor: int
     currency: str
     attempt_id: int
@@ -53,16 +55,31 @@ class DepositsAwaited:
 
 
 @dataclass(frozen=True, slots=True)
+class DepositsReversed:
+    """The bank took back what had paid them: each waits for its deposit again."""
+
+    payments: tuple[PaymentFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RefundFact:
     refund_id: int
     payment_id: int
     customer_id: int
     amount_minor: int
     currency: str
+    unmatched_id: int | None = None  # set: it never was the payment's money
 
 
 @dataclass(frozen=True, slots=True)
 class RefundsMade:
     """The gateway has given the money back."""
+
+    refunds: tuple[RefundFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RefundAccountsAsked:
+    """The customer has to name a bank account, for the first time or again."""
 
     refunds: tuple[RefundFact, ...]

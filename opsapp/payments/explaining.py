@@ -1,14 +1,54 @@
-"""Explaining: what a gateway's failure code means, in the words a customer may read."""
+"""Explaining: what a failure code means to the customer and to whoever speaks to them."""
 
-from opsapp.gateways import failures
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-# The failure table keeps one set of codes per company's API.
-_SOURCES = {"toss": "toss_api"}
+from opsapp.failures import loading
+from opsapp.failures.rules import Fault, fault_of
+from opsapp.gateways import failures, registry
+
+# Codes of our own for what the network did, whatever the gateway.
+_OURS = ("transport",)
 
 
-def explain(code: str, *, gateway_name: str = "toss", locale: str) -> str:
-    """One plain sentence in Korean or English; "" for a code that is not in the table."""
-    known = failures.look_up(_SOURCES.get(gateway_name, gateway_name), code)
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """`hint` is read by the customer; `script` by the agent: whose doing, what to say and do."""
+
+    code: str
+    hint: str
+    script: Sequence[str]
+    failure_class: str
+    fault: Fault
+
+
+def refresh() -> None:
+    """Go by the dictionary of this moment: one row is read."""
+    loading.keep_fresh()
+
+
+def explain(code: str, *, gateway_name: str | None = None, locale: str) -> Explanation | None:
+    """In Korean or English; None for a code that the dictionary does not know.
+
+    Without a gateway's name all of this installation are looked through, in their order.
+    """
+    known = failures.find(_sources(gateway_name), code)
     if known is None:
-        return ""
-    return known.hint_ko if locale == "ko" else known.hint_en
+        return None
+    is_korean = locale == "ko"
+    return Explanation(
+        code=known.code,
+        hint=known.hint_ko if is_korean else known.hint_en,
+        script=(known.script_ko if is_korean else known.script_en).splitlines(),
+        failure_class=known.failure_class,
+        fault=fault_of(known.failure_class),
+    )
+
+
+def _sources(gateway_name: str | None) -> list[str]:
+    """As the adapter looks them up, then what staff have added for companies behind the gateway."""
+    gateways = registry.all_gateways()
+    named = [gateway for gateway in gateways if gateway.name == gateway_name] or gateways
+    first = [source for gateway in named for source in gateway.failure_sources]
+    added = [source for gateway in named for source in failures.list_sources(f"{gateway.name}_")]
+    return [*first, *added, *_OURS]

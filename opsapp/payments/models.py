@@ -16,7 +16,19 @@ from sqlalchemy.orm import Mapped, mapped_column
 from opsapp.kernel.db import Base
 from opsapp.kernel.money import Money
 from opsapp.kernel.turns import Claimable, due_index
-from opsapp.payments.states import ATTEMPT, OPEN, PAYMENT, REFUND, REFUND_OPEN
+from opsapp.payments.states import (
+    ATTEMPT,
+    EVENT,
+    EVENT_OPEN,
+    OPEN,
+    PAYMENT,
+    REFUND,
+    REFUND_OPEN,
+    UNMATCHED,
+)
+
+FLOWS = ("billing", "account", "window")
+UNMATCHED_REASONS = ("short", "over", "late", "after_cancel", "late_approval")
 
 
 class Payment(Base):
@@ -80,6 +92,10 @@ class Attempt(Claimable, Base):
     __table_args__ = (
         ATTEMPT.check(),
         CheckConstraint("status <> 'succeeded' OR gateway_key IS NOT NULL", name="proof_kept"),
+        CheckConstraint(f"flow IN {FLOWS}", name="flow_known"),
+        CheckConstraint(
+            "flow <> 'billing' OR payment_method_id IS NOT NULL", name="billing_has_method"
+        ),
         UniqueConstraint("payment_id", "number"),
         # While one try is open or has succeeded, the database refuses another.
         Index(
@@ -102,7 +118,11 @@ class Attempt(Claimable, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     payment_id: Mapped[int] = mapped_column(ForeignKey("payments.id"))
     number: Mapped[int]
-    payment_method_id: Mapped[int] = mapped_column(ForeignKey("payment_methods.id"))
+    # NULL when the customer pays once, without registering anything.
+    payment_method_id: Mapped[int | None] = mapped_column(ForeignKey("payment_methods.id"))
+    gateway_name: Mapped[str]
+    method_kind: Mapped[str]
+    flow: Mapped[str]
     gateway_order_id: Mapped[str] = mapped_column(unique=True)
     idempotency_key: Mapped[str] = mapped_column(unique=True)
     # The exact bytes to send and to send again, encrypted; the billing key is not among them.
@@ -117,10 +137,13 @@ class Attempt(Claimable, Base):
     trace_id: Mapped[str | None]
     failure_class: Mapped[str | None]
     failure_code: Mapped[str | None]
+    # What may be shown of how it was paid: instalments, wallet and its split, masked number.
+    paid_with: Mapped[dict[str, Any] | None]
     # Virtual account: bank and masked number; number and secret sealed; the deadline.
     account: Mapped[dict[str, Any] | None]
     account_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     deposit_due_at: Mapped[datetime | None]
+    close_because: Mapped[str | None]  # nothing shall be paid in any more: the next turn closes it
     created_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
     ended_at: Mapped[datetime | None]
 
@@ -135,8 +158,8 @@ class Refund(Claimable, Base):
         Index("refunds_payment", "payment_id"),
         # The gateway's optimistic lock is the remaining amount: one at a time is in flight.
         Index(
-            "one_open_refund_per_payment",
-            "payment_id",
+            "one_open_refund_per_attempt",
+            "attempt_id",
             unique=True,
             postgresql_where=text("status NOT IN ('succeeded', 'refused')"),
         ),
@@ -148,6 +171,13 @@ class Refund(Claimable, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     ref: Mapped[str] = mapped_column(unique=True)
     payment_id: Mapped[int] = mapped_column(ForeignKey("payments.id"))
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"))  # whose money it is
+    gateway_name: Mapped[str]
+    # Money that never became the payment's: reserved there instead of on the payment.
+    unmatched_id: Mapped[int | None] = mapped_column(ForeignKey("unmatched_money.id"))
+    # Where a deposit goes back to: bank and masked number; the whole of it sealed.
+    account: Mapped[dict[str, Any] | None]
+    account_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
     # Issued with the form: a double click, a second tab and a repeated POST are one refund.
     request_id: Mapped[str] = mapped_column(unique=True)
     idempotency_key: Mapped[str] = mapped_column(unique=True)
@@ -168,13 +198,16 @@ class Refund(Claimable, Base):
         return Money(self.amount_minor, self.currency)
 
 
-class GatewayEvent(Base):
+class GatewayEvent(Claimable, Base):
     """A webhook as it came. It is only ever a reason to ask the gateway for the truth."""
 
     __tablename__ = "gateway_events"
     __table_args__ = (
+        EVENT.check(),
         UniqueConstraint("gateway_name", "delivery_id"),
         Index("gateway_events_attempt", "attempt_id"),
+        Index("gateway_events_listed", "received_at", "id"),
+        due_index("gateway_events", EVENT_OPEN),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -183,6 +216,100 @@ class GatewayEvent(Base):
     event_type: Mapped[str]
     body_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     attempt_id: Mapped[int | None]  # whom it is about, if we know
+    status: Mapped[str] = mapped_column(default=EVENT.start.value)
+    is_signed: Mapped[bool]
+    finding: Mapped[str] = mapped_column(default="", server_default="")  # what came of it
+    ended_at: Mapped[datetime | None]
     received_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
     stored_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
     repeats: Mapped[int] = mapped_column(default=0, server_default="0")
+
+
+class Deposit(Base):
+    """Money that arrived on a virtual account, as the gateway told when it was asked.
+
+    The bank taking one back is a negative row of its own. Append-only.
+    """
+
+    __tablename__ = "deposits"
+    __table_args__ = (
+        CheckConstraint("amount_minor <> 0", name="amount_known"),
+        UniqueConstraint("gateway_name", "deposit_key"),
+        Index("deposits_attempt", "attempt_id"),
+        Index("deposits_listed", "seen_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    gateway_name: Mapped[str]
+    deposit_key: Mapped[str]  # the gateway's name for it
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"))
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payments.id"))
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    depositor: Mapped[str | None]  # masked
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
+    recorded_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class UnmatchedMoney(Base):
+    """Money that a gateway holds for us and no payment wanted: a person returns or accepts it.
+
+    Deposits = captured by their payments + what stands here, at every moment (I7).
+    """
+
+    __tablename__ = "unmatched_money"
+    __table_args__ = (
+        UNMATCHED.check(),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint(f"reason IN {UNMATCHED_REASONS}", name="reason_known"),
+        # One case for each deposit, and one for each attempt that was approved too late.
+        UniqueConstraint("deposit_id"),
+        Index(
+            "one_late_approval_per_attempt",
+            "attempt_id",
+            unique=True,
+            postgresql_where=text("deposit_id IS NULL"),
+        ),
+        Index("unmatched_money_listed", "status", "opened_at", "id"),
+        Index("unmatched_money_attempt", "attempt_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(unique=True)
+    attempt_id: Mapped[int] = mapped_column(ForeignKey("attempts.id"))
+    payment_id: Mapped[int] = mapped_column(ForeignKey("payments.id"))
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    deposit_id: Mapped[int | None] = mapped_column(ForeignKey("deposits.id"))
+    gateway_name: Mapped[str]
+    gateway_key: Mapped[str]  # of the gateway's payment that holds it
+    reason: Mapped[str]
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    status: Mapped[str] = mapped_column(default=UNMATCHED.start.value)
+    opened_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
+    ended_at: Mapped[datetime | None]
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)
+
+
+class Decision(Base):
+    """What a person found out where the machine was at its wits' end. Append-only.
+
+    `seen` is what the screen showed: our record and the gateway's answer at that moment.
+    """
+
+    __tablename__ = "decisions"
+    __table_args__ = (Index("decisions_of", "subject_type", "subject_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    request_id: Mapped[str] = mapped_column(unique=True)  # issued with the form
+    subject_type: Mapped[str]  # "attempt" | "refund"
+    subject_id: Mapped[int]
+    outcome: Mapped[str]  # "approved" | "not_charged" | "ask_again"
+    reason: Mapped[str]
+    evidence: Mapped[str]  # at least one reference: a receipt, a mail, a call number
+    seen: Mapped[dict[str, Any]]
+    decided_by: Mapped[str]
+    decided_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())

@@ -1,25 +1,31 @@
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, case, func, or_, select
 
+from opsapp.gateways.values import Flow
 from opsapp.kernel.db import db, locked
 from opsapp.kernel.errors import NotFound
+from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.turns import is_claimable
-from opsapp.payments.models import Attempt, GatewayEvent, Payment, Refund
-from opsapp.payments.states import OPEN, REFUND_OPEN, AttemptStatus, RefundStatus
+from opsapp.payments.models import (
+    Attempt,
+    Deposit,
+    GatewayEvent,
+    Payment,
+    Refund,
+    UnmatchedMoney,
+)
+from opsapp.payments.rules import WINDOW_LIFE
+from opsapp.payments.states import (
+    OPEN,
+    AttemptStatus,
+    RefundStatus,
+    UnmatchedStatus,
+)
 
-
-@dataclass(frozen=True, slots=True)
-class OwnBooks:
-    """What we hold to be true of one order at the gateway."""
-
-    captured_minor: int
-    refunded_minor: int
-    is_open: bool
-    has_open_refund: bool
+VIRTUAL_ACCOUNT = "virtual_account"
 
 
 def lock_payment(payment_id: int) -> Payment:
@@ -56,13 +62,20 @@ def lock_claimable_attempts(attempt_ids: Sequence[int]) -> list[Any]:
             Attempt.misses,
             Attempt.first_sent_at,
             Attempt.gateway_key,
+            Attempt.close_because,
+            Attempt.failure_code,
+            Attempt.deposit_due_at,
             Payment.subject_type,
             Payment.subject_id,
             Payment.period_index,
             Payment.customer_id,
             Payment.amount_minor,
             Payment.currency,
-            Payment.gateway_name,
+            Attempt.gateway_name,
+            Attempt.method_kind,
+            Attempt.flow,
+            Attempt.created_at,
+            func.ops_now().label("business_now"),
             func.clock_timestamp().label("now"),
         )
         .join(Payment, Payment.id == Attempt.payment_id)
@@ -79,7 +92,7 @@ def lock_claimable_attempts(attempt_ids: Sequence[int]) -> list[Any]:
 def lock_payment_states(payment_ids: Sequence[int]) -> dict[int, Any]:
     """Status and amounts of payments, locked before their attempts (house order)."""
     wanted = (
-        select(Payment.id, Payment.status, Payment.captured_minor)
+        select(Payment.id, Payment.status, Payment.captured_minor, Payment.method_kind)
         .where(Payment.id.in_(payment_ids))
         .order_by(Payment.id)
     )
@@ -101,58 +114,58 @@ def list_unsent(attempt_ids: Sequence[int]) -> list[Any]:
     )
 
 
-def lock_unsent_attempts(payment_ids: Sequence[int]) -> list[Any]:
-    """Ready attempts of which nothing has ever left the building."""
+def lock_unsent_attempts(payment_ids: Sequence[int], *, harmless: Sequence[str]) -> list[Any]:
+    """Attempts of which nothing has ever left the building.
+
+    At the window of one of the `harmless` gateways no money moves before our confirm.
+    """
+    is_unsent = and_(Attempt.status == AttemptStatus.READY.value, Attempt.first_sent_at.is_(None))
+    is_at_window = and_(
+        Attempt.status == AttemptStatus.AT_WINDOW.value, Attempt.gateway_name.in_(harmless)
+    )
     wanted = (
         select(Attempt.id, Attempt.payment_id, Attempt.status, func.ops_now().label("now"))
-        .where(
-            Attempt.payment_id.in_(payment_ids),
-            Attempt.status == AttemptStatus.READY.value,
-            Attempt.first_sent_at.is_(None),
-        )
+        .where(Attempt.payment_id.in_(payment_ids), or_(is_unsent, is_at_window))
         .order_by(Attempt.id)
     )
     return list(db.session.execute(locked(wanted)))
 
 
-def lock_claimable_refunds(refund_ids: Sequence[int]) -> list[Any]:
-    """Refunds that nobody holds, with the approved attempt whose money they give back."""
-    claimable = (
+def lock_window(gateway_order_id: str) -> Attempt | None:
+    """The attempt of a window, after its payment (house order of locks)."""
+    named = Attempt.gateway_order_id == gateway_order_id
+    payment_id = db.session.scalar(select(Attempt.payment_id).where(named))
+    if payment_id is None:
+        return None
+    lock_payment(payment_id)
+    return db.session.scalars(locked(select(Attempt).where(named))).one()
+
+
+def find_window(payment_id: int) -> Any | None:
+    """The attempt that waits for the customer, with what the gateway's page is told."""
+    return db.session.execute(
         select(
-            Refund.id,
-            Refund.payment_id,
-            Refund.idempotency_key,
-            Refund.amount_minor,
-            Refund.currency,
-            Refund.refundable_before_minor,
-            Refund.reason,
-            Refund.status,
-            Refund.fence,
-            Refund.turns,
-            Refund.misses,
-            Refund.first_sent_at,
-            Refund.failure_code,
-            Attempt.gateway_key,
+            Attempt.id,
+            Attempt.gateway_name,
             Attempt.gateway_order_id,
-            Payment.gateway_name,
+            Attempt.idempotency_key,
+            Attempt.method_kind,
             Payment.customer_id,
-            Payment.refunded_minor,
-            func.clock_timestamp().label("now"),
+            Payment.title,
+            Payment.amount_minor,
+            Payment.currency,
         )
-        .join(Payment, Payment.id == Refund.payment_id)
-        .join(
-            Attempt,
-            (Attempt.payment_id == Refund.payment_id)
-            & (Attempt.status == AttemptStatus.SUCCEEDED.value),
-        )
+        .join(Payment, Payment.id == Attempt.payment_id)
         .where(
-            Refund.id.in_(refund_ids),
-            Refund.status.in_([status.value for status in REFUND_OPEN]),
-            is_claimable(Refund),
+            Attempt.payment_id == payment_id,
+            Attempt.status == AttemptStatus.AT_WINDOW.value,
+            func.ops_now() < Attempt.created_at + WINDOW_LIFE,
         )
-        .order_by(Refund.id)
-    )
-    return list(db.session.execute(locked(claimable, of=Refund, skip=True)))
+    ).one_or_none()
+
+
+def lock_attempt(attempt_id: int) -> Attempt:
+    return db.session.scalars(locked(select(Attempt).where(Attempt.id == attempt_id))).one()
 
 
 def lock_attempt_status(attempt_id: int) -> str:
@@ -166,18 +179,47 @@ def get_payment_of(attempt_id: int) -> Payment:
     return db.session.scalars(of.where(Attempt.id == attempt_id)).one()
 
 
+def get_succeeded_attempt(payment_id: int) -> Attempt:
+    """The one whose money a refund gives back: a paid payment has exactly one."""
+    paid = Attempt.status == AttemptStatus.SUCCEEDED.value
+    found = select(Attempt).where(Attempt.payment_id == payment_id, paid)
+    return db.session.scalars(found).one()
+
+
+def list_gateways_met(
+    payment_ids: Sequence[int], *, failed_as: Collection[str] | None = None
+) -> dict[int, frozenset[str]]:
+    """At which gateways a payment has been tried, or has failed in one of these classes."""
+    wanted = (
+        select(Attempt.payment_id, func.array_agg(Attempt.gateway_name.distinct()).label("names"))
+        .where(Attempt.payment_id.in_(payment_ids))
+        .group_by(Attempt.payment_id)
+    )
+    if failed_as is not None:
+        wanted = wanted.where(Attempt.failure_class.in_(failed_as))
+    return {row.payment_id: frozenset(row.names) for row in db.session.execute(wanted)}
+
+
+def is_noted(action: str, attempt_id: int) -> bool:
+    """Whether the log tells of this act upon the attempt."""
+    of_attempt = (AuditEntry.subject_type == "attempt", AuditEntry.subject_id == attempt_id)
+    noted = select(AuditEntry.id).where(*of_attempt, AuditEntry.action == action)
+    return db.session.scalar(noted.limit(1)) is not None
+
+
 def count_attempts(payment_id: int) -> int:
     return db.session.scalars(select(func.count()).where(Attempt.payment_id == payment_id)).one()
 
 
-def find_refund_by_request(request_id: str) -> Refund | None:
-    return db.session.scalar(select(Refund).where(Refund.request_id == request_id))
-
-
 def find_open_refund(payment_id: int) -> Refund | None:
-    open_statuses = [status.value for status in REFUND_OPEN] + ["needs_human"]
+    """Of the payment's own money; a return of money beside it is none of it."""
+    ended = (RefundStatus.SUCCEEDED.value, RefundStatus.REFUSED.value)
     return db.session.scalar(
-        select(Refund).where(Refund.payment_id == payment_id, Refund.status.in_(open_statuses))
+        select(Refund).where(
+            Refund.payment_id == payment_id,
+            Refund.unmatched_id.is_(None),
+            Refund.status.not_in(ended),
+        )
     )
 
 
@@ -192,6 +234,20 @@ def find_attempt_named(*, gateway_order_id: str | None, gateway_key: str | None)
     return None
 
 
+def count_unsigned(gateway_name: str, attempt_id: int | None, *, within: timedelta) -> int:
+    """Messages that nobody signed about the attempt, or about nothing of ours."""
+    return db.session.scalars(
+        select(func.count()).where(
+            GatewayEvent.gateway_name == gateway_name,
+            GatewayEvent.attempt_id.is_(None)
+            if attempt_id is None
+            else GatewayEvent.attempt_id == attempt_id,
+            GatewayEvent.is_signed.is_(False),
+            GatewayEvent.received_at > func.ops_now() - within,
+        )
+    ).one()
+
+
 def list_asked_again(attempt_ids: Sequence[int]) -> list[int]:
     """Attempts about which a gateway spoke up after their last turn had begun."""
     return list(
@@ -204,50 +260,118 @@ def list_asked_again(attempt_ids: Sequence[int]) -> list[int]:
     )
 
 
+def may_have_moved_money() -> ColumnElement[bool]:
+    """Sent by us, or paid in a window, where nothing need be sent."""
+    return or_(Attempt.first_sent_at.is_not(None), Attempt.flow == Flow.WINDOW.value)
+
+
+def read_real_time() -> datetime:
+    """Gateways know nothing of a test clock."""
+    now: datetime = db.session.scalars(select(func.clock_timestamp())).one()
+    return now
+
+
 def find_sending_span(gateway_name: str) -> tuple[datetime, datetime] | None:
-    """First and present moment of sending to a gateway, real time; None if nothing was sent."""
+    """First and present moment of sending to a gateway, real time; None if nothing was sent.
+
+    A window was opened before it was first asked about. Business time that was moved on may make
+    its birth later than that.
+    """
+    at_window = func.least(Attempt.created_at, Attempt.last_sent_at)
+    began_at = case((Attempt.last_sent_at.is_(None), None), else_=at_window)
     first = db.session.scalar(
-        select(func.min(Attempt.first_sent_at))
-        .join(Payment, Payment.id == Attempt.payment_id)
-        .where(Payment.gateway_name == gateway_name)
+        select(func.min(func.coalesce(Attempt.first_sent_at, began_at))).where(
+            Attempt.gateway_name == gateway_name, may_have_moved_money()
+        )
     )
     return None if first is None else (first, db.session.scalars(func.clock_timestamp()).one())
 
 
-def read_own_books(gateway_name: str) -> dict[str, OwnBooks]:
-    """By gateway order id, for every attempt that was ever sent."""
-    refunded = (
-        select(
-            Refund.payment_id,
-            func.sum(Refund.amount_minor)
-            .filter(Refund.status == RefundStatus.SUCCEEDED.value)
-            .label("minor"),
-            func.bool_or(
-                Refund.status.not_in([RefundStatus.SUCCEEDED.value, RefundStatus.REFUSED.value])
-            ).label("is_open"),
+def list_deposits(attempt_ids: Sequence[int]) -> list[Any]:
+    """Whatever arrived for these attempts and was taken back, in the order it was written."""
+    known = select(Deposit.id, Deposit.attempt_id, Deposit.amount_minor)
+    of_these = known.where(Deposit.attempt_id.in_(attempt_ids)).order_by(Deposit.id)
+    return list(db.session.execute(of_these)) if attempt_ids else []
+
+
+def list_deposit_keys(deposit_keys: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """Which of these names are used already, and by which gateway."""
+    used = select(Deposit.gateway_name, Deposit.deposit_key)
+    rows = db.session.execute(used.where(Deposit.deposit_key.in_(deposit_keys)))
+    return frozenset((row.gateway_name, row.deposit_key) for row in rows)
+
+
+def sum_cases(attempt_ids: Sequence[int], *, but: Sequence[UnmatchedStatus] = ()) -> dict[int, int]:
+    """Deposits that cases hold or have given back, by attempt: not what its payment took."""
+    given_back = (
+        select(Refund.id)
+        .where(
+            Refund.unmatched_id == UnmatchedMoney.id,
+            Refund.status == RefundStatus.SUCCEEDED.value,
         )
-        .group_by(Refund.payment_id)
-        .subquery()
+        .exists()
     )
+    held = (UnmatchedStatus.OPEN.value, UnmatchedStatus.RETURNING.value)
     rows = db.session.execute(
-        select(
-            Attempt.gateway_order_id,
-            Attempt.status,
-            Payment.amount_minor,
-            func.coalesce(refunded.c.minor, 0).label("refunded_minor"),
-            func.coalesce(refunded.c.is_open, False).label("has_open_refund"),
+        select(UnmatchedMoney.attempt_id, func.sum(UnmatchedMoney.amount_minor).label("minor"))
+        .where(
+            UnmatchedMoney.attempt_id.in_(attempt_ids),
+            UnmatchedMoney.deposit_id.is_not(None),
+            UnmatchedMoney.status.not_in([status.value for status in but]),
+            or_(
+                UnmatchedMoney.status.in_(held),
+                and_(UnmatchedMoney.status == UnmatchedStatus.RETURNED.value, given_back),
+            ),
         )
-        .join(Payment, Payment.id == Attempt.payment_id)
-        .outerjoin(refunded, refunded.c.payment_id == Payment.id)
-        .where(Payment.gateway_name == gateway_name, Attempt.first_sent_at.is_not(None))
+        .group_by(UnmatchedMoney.attempt_id)
     )
-    uncertain = {status.value for status in OPEN} | {AttemptStatus.NEEDS_HUMAN.value}
-    return {
-        row.gateway_order_id: OwnBooks(
-            captured_minor=row.amount_minor if row.status == AttemptStatus.SUCCEEDED else 0,
-            refunded_minor=int(row.refunded_minor) if row.status == AttemptStatus.SUCCEEDED else 0,
-            is_open=row.status in uncertain,
-            has_open_refund=row.has_open_refund,
+    return {row.attempt_id: int(row.minor) for row in rows}
+
+
+def list_given_up(attempt_ids: Sequence[int]) -> frozenset[int]:
+    """Virtual accounts that nobody wants to be paid any more."""
+    if not attempt_ids:
+        return frozenset()
+    given_up = select(Attempt.id).where(
+        Attempt.id.in_(attempt_ids), Attempt.close_because.is_not(None)
+    )
+    return frozenset(db.session.scalars(given_up))
+
+
+def lock_open_accounts(payment_ids: Sequence[int]) -> list[Any]:
+    """Virtual accounts that are or may yet be paid into, and that nobody has given up."""
+    wanted = (
+        select(Attempt.id, Attempt.status)
+        .where(
+            Attempt.payment_id.in_(payment_ids),
+            Attempt.method_kind == VIRTUAL_ACCOUNT,
+            Attempt.status.in_([status.value for status in OPEN]),
+            Attempt.close_because.is_(None),
         )
-        for row in rows
-    }
+        .order_by(Attempt.id)
+    )
+    return list(db.session.execute(locked(wanted)))
+
+
+def lock_attempts_of(payment_id: int) -> list[Attempt]:
+    of_payment = select(Attempt).where(Attempt.payment_id == payment_id).order_by(Attempt.id)
+    return list(db.session.scalars(locked(of_payment)))
+
+
+def lock_cases(attempt_id: int) -> list[Any]:
+    """Whatever of its money no payment wanted and nobody has decided about, by deposit or not."""
+    wanted = select(UnmatchedMoney.id, UnmatchedMoney.status, UnmatchedMoney.amount_minor).where(
+        UnmatchedMoney.attempt_id == attempt_id,
+        UnmatchedMoney.status == UnmatchedStatus.OPEN.value,
+    )
+    return list(db.session.execute(locked(wanted.order_by(UnmatchedMoney.id))))
+
+
+def lock_open_cases(attempt_id: int) -> list[Any]:
+    """Those of deposits alone."""
+    wanted = select(UnmatchedMoney.id, UnmatchedMoney.status, UnmatchedMoney.amount_minor).where(
+        UnmatchedMoney.attempt_id == attempt_id,
+        UnmatchedMoney.deposit_id.is_not(None),
+        UnmatchedMoney.status == UnmatchedStatus.OPEN.value,
+    )
+    return list(db.session.execute(locked(wanted.order_by(UnmatchedMoney.id))))

@@ -1,62 +1,64 @@
-"""Receiving: what gateways tell us unasked. A message is only a reason to ask for the truth."""
+"""Receiving: what gateways tell us unasked is stored, and nothing of it is believed."""
 
-from dataclasses import dataclass
+import hmac
+import json
+from datetime import timedelta
 
+from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 
+from opsapp.gateways.values import WebhookMessage
 from opsapp.kernel import log
 from opsapp.kernel.actors import Actor
-from opsapp.kernel.crypto import seal
+from opsapp.kernel.crypto import seal, unseal
 from opsapp.kernel.db import db, within_transaction
-from opsapp.payments import queries, recording
+from opsapp.payments import jobs, queries, reading
+from opsapp.payments.errors import ForgedMessage, TooManyMessages
 from opsapp.payments.models import GatewayEvent
-from opsapp.payments.states import AttemptStatus
-from opsapp.tickets.opening import NewTicket, open_tickets
+from opsapp.payments.recording import account_context
 
-# A bank's reversal of a deposit, or a cancel made in the gateway's own console.
-_TAKEN_BACK = ("WAITING_FOR_DEPOSIT", "CANCELED", "PARTIAL_CANCELED", "ABORTED", "EXPIRED")
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A webhook as it came; `body` is kept whole and encrypted."""
-
-    gateway_name: str
-    delivery_id: str
-    event_type: str
-    body: str
-    gateway_order_id: str | None
-    gateway_key: str | None
-    said_status: str | None  # what the body says of the payment; believed by nobody
+# A payment has a handful of things to tell in its life; what is about none of ours is of others
+# who use the same contract with the gateway.
+UNSIGNED_WITHIN = timedelta(minutes=10)
+UNSIGNED_ABOUT_ONE_MAX = 30
+UNSIGNED_ABOUT_NOTHING_MAX = 100
 
 
 @within_transaction
-def receive(message: Message) -> bool:
-    """Store it once and let the attempt it is about be inquired now; False for a repeat.
+def receive(gateway_name: str, message: WebhookMessage, body: bytes) -> bool:
+    """Store a verified message once and order that it is looked into; False for a repeat.
 
-    Nothing in the body is believed: the next turn of the attempt reads the payment at the
-    gateway. A message that speaks against a settled payment is shown to a person.
+    Raises ForgedMessage for one about a virtual account that does not know its secret, and
+    TooManyMessages for one that nobody signed, beyond what a gateway has to tell.
     """
-    attempt_id = queries.find_attempt_named(
-        gateway_order_id=message.gateway_order_id, gateway_key=message.gateway_key
+    about = reading.find_subject(
+        gateway_name,
+        gateway_order_id=message.gateway_order_id,
+        gateway_key=message.gateway_key,
     )
+    if about is not None and about.account_sealed is not None:
+        kept = unseal(about.account_sealed, context=account_context(about.idempotency_key))
+        _require_secret(message, json.loads(kept)["secret"], gateway_key=about.gateway_key)
+    if not message.is_signed:
+        _require_room(gateway_name, about.id if about else None)
+    delivery_id = message.delivery_id
     row = insert(GatewayEvent).values(
-        gateway_name=message.gateway_name,
-        delivery_id=message.delivery_id,
+        gateway_name=gateway_name,
+        delivery_id=delivery_id,
         event_type=message.event_type,
-        body_sealed=seal(message.body, context=f"gateway_events.body|{message.delivery_id}"),
-        attempt_id=attempt_id,
-        repeats=0,
+        body_sealed=seal(reading.wrap(message, body), context=reading.body_context(delivery_id)),
+        attempt_id=about.id if about else None,
+        is_signed=message.is_signed,
+        hinted_at=func.clock_timestamp(),
     )
     repeat = row.on_conflict_do_update(
         index_elements=["gateway_name", "delivery_id"],
         set_={"repeats": GatewayEvent.repeats + 1},
-    ).returning(GatewayEvent.id, GatewayEvent.repeats)
-    event_id, repeats = db.session.execute(repeat).one()
+    ).returning(GatewayEvent.id, GatewayEvent.repeats, GatewayEvent.attempt_id)
+    event_id, repeats, attempt_id = db.session.execute(repeat).one()
     if repeats:
         return False
-    if attempt_id is not None:
-        _ask_now(attempt_id, message)
+    jobs.READ_EVENTS.enqueue(lane=gateway_name, event_ids=[event_id])
     log.record(
         log.Entry(
             action="gateway_event.received",
@@ -65,25 +67,25 @@ def receive(message: Message) -> bool:
             because=message.event_type,
             detail={"event_id": event_id},
         ),
-        by=Actor("gateway", message.gateway_name),
+        by=Actor("gateway", gateway_name),
     )
     return True
 
 
-def _ask_now(attempt_id: int, message: Message) -> None:
-    """Due at once. One that is in flight is looked at again when its turn is recorded."""
-    status = queries.lock_attempt_status(attempt_id)
-    if status in (AttemptStatus.WAITING, AttemptStatus.UNKNOWN):
-        recording.look_again([attempt_id])
-    elif status == AttemptStatus.SUCCEEDED and message.said_status in _TAKEN_BACK:
-        _tell_a_person(attempt_id, message)
+def _require_room(gateway_name: str, attempt_id: int | None) -> None:
+    """Anybody can send these, and each is kept for ever. The gateway repeats what was refused."""
+    came = queries.count_unsigned(gateway_name, attempt_id, within=UNSIGNED_WITHIN)
+    if came >= (UNSIGNED_ABOUT_NOTHING_MAX if attempt_id is None else UNSIGNED_ABOUT_ONE_MAX):
+        raise TooManyMessages
 
 
-def _tell_a_person(attempt_id: int, message: Message) -> None:
-    """Money may have been taken back behind our back, unless we gave it back ourselves."""
-    payment = queries.get_payment_of(attempt_id)
-    if payment.refunded_minor or payment.refund_pending_minor:
+def _require_secret(
+    message: WebhookMessage, secret: str | None, *, gateway_key: str | None
+) -> None:
+    """Whoever signs needs none; who knows the gateway's key of the payment may leave it out."""
+    if message.is_signed or secret is None:
         return
-    summary = f"the gateway says {message.said_status} about a paid payment"
-    wish = NewTicket("payment", payment.id, payment.customer_id, "gateway_disagrees", summary)
-    open_tickets([wish], by=Actor("gateway", message.gateway_name))
+    if message.secret is None and gateway_key is not None and message.gateway_key == gateway_key:
+        return
+    if not hmac.compare_digest((message.secret or "").encode(), secret.encode()):
+        raise ForgedMessage

@@ -12,7 +12,8 @@ from typing import Any
 import structlog
 from sqlalchemy import func, update
 
-from opsapp.gateways.base import Answer, ChargeRequest, Outcome, as_log_fields
+from opsapp.failures.noting import note_unmapped
+from opsapp.gateways.values import Answer, ChargeRequest, Flow, Outcome, as_log_fields
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.crypto import seal
@@ -22,7 +23,8 @@ from opsapp.kernel.masking import mask_account
 from opsapp.kernel.states import RowMove
 from opsapp.ledger.posting import Transfer, post
 from opsapp.ledger.rules import SALES, gateway_clearing
-from opsapp.payments import queries, rules
+from opsapp.payments import awaiting, depositing, queries, rerouting, rules
+from opsapp.payments.depositing import DepositSeen
 from opsapp.payments.events import (
     AnswersRecorded,
     DepositsAwaited,
@@ -31,8 +33,9 @@ from opsapp.payments.events import (
     PaymentsPaid,
 )
 from opsapp.payments.models import Attempt, Payment
-from opsapp.payments.rules import Question, Verdict
+from opsapp.payments.rules import Ask, Question, Verdict
 from opsapp.payments.states import ATTEMPT, PAYMENT, AttemptStatus, PaymentStatus
+from opsapp.routing.tallying import tally
 from opsapp.tickets.opening import NewTicket, open_tickets
 
 log = structlog.get_logger(__name__)
@@ -68,7 +71,11 @@ def record_answers(results: Sequence[tuple[Claim, Answer]], *, by: Actor) -> Non
     """Write a batch of answers down. Payments are locked before attempts (house order)."""
     payments = queries.lock_payment_states([claim.fact.payment_id for claim, _ in results])
     now = clock.now()
-    judged = [(claim, answer, rules.judge(answer, claim.question)) for claim, answer in results]
+    given_up = queries.list_given_up([c.attempt_id for c, a in results if a.deposited is not None])
+    judged = [
+        _judged(claim, answer, now, is_given_up=claim.attempt_id in given_up)
+        for claim, answer in results
+    ]
     moved = ATTEMPT.move_many(Attempt, [_attempt_move(*each, now) for each in judged], by=by)
     if len(moved) < len(judged):
         log.warning("payments.late_answers_discarded", count=len(judged) - len(moved))
@@ -76,9 +83,14 @@ def record_answers(results: Sequence[tuple[Claim, Answer]], *, by: Actor) -> Non
     _move_payments(valid, payments, now, by=by)
     _post_charges(valid)
     _keep_accounts(valid)
+    depositing.record_deposits(_deposits_seen(valid), by=by)
     look_again(queries.list_asked_again([c.attempt_id for c, _, v in valid if v.status in _ASKED]))
     _open_tickets([each for each in valid if each[2].status is AttemptStatus.NEEDS_HUMAN], by=by)
-    _announce(valid, payments)
+    _note_unmapped(valid)
+    elsewhere = rerouting.ask_elsewhere([claim.fact for claim in _fallen(valid)], by=by)
+    _announce([each for each in valid if each[0].attempt_id not in elsewhere], payments)
+    # Circuits are locked after whatever the listeners have locked.
+    tally([(c.gateway_name, _subject(c), answer) for c, answer, _ in valid], by=by)
 
 
 @within_transaction
@@ -119,11 +131,25 @@ def account_context(idempotency_key: str) -> str:
     return f"attempts.account|{idempotency_key}"
 
 
+def _judged(claim: Claim, answer: Answer, now: datetime, *, is_given_up: bool) -> _Judged:
+    """An account that was given up while the gateway was asked is given up all the same."""
+    if is_given_up:
+        claim = replace(claim, question=replace(claim.question, is_given_up=True))
+    if claim.question.ask is Ask.CLOSE:
+        verdict = awaiting.judge_closing(answer, claim.question)
+    else:
+        verdict = awaiting.judge_deposit(answer, claim.question, now) or rules.judge(
+            answer, claim.question
+        )
+    return claim, verdict.instead or answer, verdict
+
+
 def _attempt_move(claim: Claim, answer: Answer, verdict: Verdict, now: datetime) -> RowMove:
     never_sent = verdict.took_no_turn and not claim.question.is_resend
-    is_fresh_account = answer.outcome is Outcome.PENDING
+    is_fresh_account = answer.outcome is Outcome.PENDING and not claim.question.is_given_up
     is_over = verdict.status in (AttemptStatus.SUCCEEDED, AttemptStatus.DECLINED)
     turns = claim.question.turns - verdict.took_no_turn
+    at_window = claim.request.flow is Flow.WINDOW
     also: dict[str, Any] = {
         "due_at": now + verdict.wait,
         "leased_until": None,
@@ -132,8 +158,10 @@ def _attempt_move(claim: Claim, answer: Answer, verdict: Verdict, now: datetime)
         "misses": claim.question.misses + 1 if verdict.took_no_turn else 0,
         "first_sent_at": None if never_sent else claim.first_sent_at,
         "gateway_key": answer.gateway_key or claim.gateway_key,
+        "method_kind": (at_window and answer.method_kind) or claim.fact.method_kind,
         "approval_number": answer.approval_number,
         "receipt_url": answer.receipt_url,
+        "paid_with": answer.paid_with,
         "trace_id": answer.trace_id,
         "failure_class": answer.failure_class,
         "failure_code": answer.code,
@@ -163,12 +191,62 @@ def _move_payments(
         also = {
             "captured_minor": claim.fact.amount_minor if is_paid else row.captured_minor,
             "approval_number": answer.approval_number,
+            # Inside a window the customer may have chosen another kind.
+            "method_kind": answer.method_kind or row.method_kind,
             "paid_at": now if is_paid else None,
             "failure_class": answer.failure_class,
             "failure_code": answer.code,
         }
         moves.append(RowMove(row.id, row.status, target, verdict.because, also=also))
     PAYMENT.move_many(Payment, moves, by=by)
+    unwanted = [
+        RowMove(c.fact.payment_id, PaymentStatus.FAILED, PaymentStatus.CANCELLED, v.because)
+        for c, _, v in judged
+        if _is_unwanted(c, v)
+    ]
+    PAYMENT.move_many(Payment, unwanted, by=by)
+
+
+def _is_unwanted(claim: Claim, verdict: Verdict) -> bool:
+    """Given up by us: it has ended and is nobody's failure."""
+    return claim.question.is_given_up and verdict.status is AttemptStatus.DECLINED
+
+
+def _takes_deposits(claim: Claim, answer: Answer) -> bool:
+    """By the kind that was paid with: in a window the customer may have chosen another one."""
+    is_account = (answer.method_kind or claim.fact.method_kind) == queries.VIRTUAL_ACCOUNT
+    return is_account or answer.account is not None or answer.deposited is not None
+
+
+def _deposits_seen(judged: Sequence[_Judged]) -> list[DepositSeen]:
+    """What arrived on virtual accounts: a deposit is booked there, not here."""
+    seen = []
+    for claim, answer, verdict in judged:
+        gateway_key = answer.gateway_key or claim.gateway_key
+        is_over = verdict.status in (AttemptStatus.SUCCEEDED, AttemptStatus.DECLINED)
+        if not _takes_deposits(claim, answer) or gateway_key is None:
+            continue
+        if not is_over and verdict.status is not AttemptStatus.WAITING:
+            continue
+        is_paid = verdict.status is AttemptStatus.SUCCEEDED
+        rest = "over" if is_paid else "after_cancel" if claim.question.is_given_up else "short"
+        arrived = answer.deposited or (answer.amount if is_paid else None)
+        seen.append(
+            DepositSeen(
+                attempt_id=claim.attempt_id,
+                payment_id=claim.fact.payment_id,
+                customer_id=claim.fact.customer_id,
+                gateway_name=claim.gateway_name,
+                gateway_key=gateway_key,
+                currency=claim.fact.currency,
+                deposited_minor=None if arrived is None else arrived.minor,
+                matched_minor=claim.fact.amount_minor if is_paid else 0,
+                deposit_key=answer.deposit_key,
+                depositor=answer.depositor,
+                reason=rest if is_over else None,
+            )
+        )
+    return seen
 
 
 def _post_charges(judged: Sequence[_Judged]) -> None:
@@ -183,8 +261,8 @@ def _post_charges(judged: Sequence[_Judged]) -> None:
                 subject_id=claim.attempt_id,
                 payment_id=claim.fact.payment_id,
             )
-            for claim, _, verdict in judged
-            if verdict.status is AttemptStatus.SUCCEEDED
+            for claim, answer, verdict in judged
+            if verdict.status is AttemptStatus.SUCCEEDED and not _takes_deposits(claim, answer)
         ]
     )
 
@@ -200,6 +278,7 @@ def _keep_accounts(judged: Sequence[_Judged]) -> None:
                 context=account_context(claim.request.idempotency_key),
             ),
             "deposit_due_at": account.due_at,
+            "method_kind": queries.VIRTUAL_ACCOUNT,
         }
         for claim, answer, _ in judged
         if (account := answer.account) is not None
@@ -223,9 +302,42 @@ def _open_tickets(judged: Sequence[_Judged], *, by: Actor) -> None:
     )
 
 
+def _note_unmapped(judged: Sequence[_Judged]) -> None:
+    note_unmapped(
+        [
+            (answer.unmapped_source, answer.code, claim.attempt_id)
+            for claim, answer, _ in judged
+            if answer.unmapped_source and answer.code
+        ]
+    )
+
+
+def _subject(claim: Claim) -> str:
+    """Of the circuit's count. What browsers brought is in the requests after windows: all of them
+    together are one, or a few shoppers could make the gateway look wrongly set up for everybody.
+    """
+    if claim.request.flow is Flow.WINDOW:
+        return "windows"
+    return f"attempt {claim.attempt_id}"
+
+
+def _fallen(judged: Sequence[_Judged]) -> list[Claim]:
+    """Ended without money, by no fault of the customer's, and nobody has to be present again."""
+    return [
+        claim
+        for claim, answer, verdict in judged
+        if verdict.status is AttemptStatus.DECLINED
+        and not _is_unwanted(claim, verdict)
+        and claim.request.flow is Flow.ACCOUNT
+        and answer.failure_class in rules.OUR_CLASSES
+    ]
+
+
 def _announce(judged: Sequence[_Judged], payments: dict[int, Any]) -> None:
     facts: dict[AttemptStatus, list[PaymentFact]] = {}
     for claim, answer, verdict in judged:
+        if _is_unwanted(claim, verdict):
+            continue
         is_news = verdict.status is not AttemptStatus.WAITING or (
             payments[claim.fact.payment_id].status == PaymentStatus.PENDING
         )

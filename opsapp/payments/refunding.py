@@ -8,12 +8,19 @@ from typing import Any
 
 from sqlalchemy import func
 
+from opsapp.failures.loading import refresh as refresh_dictionary
 from opsapp.gateways import registry
-from opsapp.gateways.base import Answer, RefundRequest
 from opsapp.gateways.registry import gateway_named
+from opsapp.gateways.values import Answer, BankAccount, Flow, Inquiry, RefundRequest
 from opsapp.kernel import log as journal
 from opsapp.kernel.actors import Actor
-from opsapp.kernel.db import bulk_insert, db, owns_transactions, within_transaction
+from opsapp.kernel.db import (
+    bulk_insert,
+    db,
+    owns_transactions,
+    transaction,
+    within_transaction,
+)
 from opsapp.kernel.errors import Invalid
 from opsapp.kernel.ids import new_ref
 from opsapp.kernel.money import Money
@@ -21,17 +28,36 @@ from opsapp.kernel.states import RowMove
 from opsapp.kernel.turns import Steps, take_turns
 from opsapp.ledger.posting import Transfer, post
 from opsapp.ledger.rules import REFUNDS, REFUNDS_IN_TRANSIT
-from opsapp.payments import claiming, jobs, queries, returning, rules
+from opsapp.payments import claiming, finding_refunds, jobs, queries, returning, rules
+from opsapp.payments.asking_accounts import (
+    account_columns,
+    ask_customers,
+    holder_differs,
+    note_differing_holder,
+    read_sealed,
+)
 from opsapp.payments.errors import (
+    BeingAsked,
+    NothingToReturn,
     NotRefundable,
+    OnlyWhole,
     RefundableChanged,
+    RefundMonthOver,
     RefundTooLarge,
     RefundUnderWay,
 )
-from opsapp.payments.models import Payment, Refund
+from opsapp.payments.inquiring import look_first, require_certain
+from opsapp.payments.limiting import RefundLimits, limits_of
+from opsapp.payments.models import Attempt, Payment, Refund
 from opsapp.payments.returning import RefundClaim
 from opsapp.payments.rules import Ask
-from opsapp.payments.states import REFUND, REFUNDABLE, RefundStatus
+from opsapp.payments.states import (
+    REFUND,
+    REFUNDABLE,
+    UNMATCHED,
+    RefundStatus,
+    UnmatchedStatus,
+)
 from opsapp.settings import current
 
 FORM_USED = "This form was used; open it again."
@@ -42,35 +68,80 @@ REASON_LENGTH_MAX = 200  # Toss: cancelReason
 class RefundWish:
     """What a person asks for. `request_id` comes with the form: the same one refunds once.
 
-    `seen_refundable_minor` is what the screen showed; another figure now is refused.
+    `seen_refundable_minor` is what the screen showed; another figure now is refused. Without an
+    `account` the customer is asked for one where the way of paying needs it.
     """
 
     request_id: str
     amount: Money
     seen_refundable_minor: int
     reason: str
+    account: BankAccount | None = None
 
 
 @within_transaction
 def request_refund(payment_id: int, wish: RefundWish, *, by: Actor) -> int:
     """Reserve the amount and order the refund; returns its id.
 
-    Raises Invalid, NotFound, NotRefundable, RefundUnderWay, RefundableChanged, RefundTooLarge;
-    the table's own constraints refuse what slips past them.
+    Raises Invalid, NotFound, BeingAsked, NeedsDecision, NotRefundable, RefundUnderWay, OnlyWhole,
+    RefundMonthOver, RefundableChanged, RefundTooLarge; the table's own constraints refuse what
+    slips past them.
     """
     _require_readable(wish)
     payment = queries.lock_payment(payment_id)
-    if (known := queries.find_refund_by_request(wish.request_id)) is not None:
-        if (known.payment_id, known.amount) != (payment.id, wish.amount):
-            raise Invalid(field="request_id", reason=FORM_USED)
-        return known.id
+    if (known := _find_known(wish, payment_id=payment.id)) is not None:
+        return known
     _require_refundable(payment, wish)
-    refund = _insert(payment, wish, by=by)
+    attempt = queries.get_succeeded_attempt(payment.id)
+    limits = limits_of(attempt, paid_at=payment.paid_at)
+    _require_within(limits, wish, whole_minor=payment.captured_minor)
+    refund = _insert(_row(attempt, wish, limits, customer_id=payment.customer_id, by=by))
     payment.refund_pending_minor += wish.amount.minor
     post([_reservation(refund)])
     journal.record(_requested(refund), by=by)
-    jobs.EXECUTE_REFUNDS.enqueue(refund_ids=[refund.id])
+    _go_on(refund, payment.customer_id, by=by)
     return refund.id
+
+
+@within_transaction
+def request_return(unmatched_id: int, wish: RefundWish, *, by: Actor) -> int:
+    """Give money back that no payment wanted, all of the case at once; returns the refund's id.
+
+    The payment's own amounts stay as they are. Raises as request_refund does, and NothingToReturn.
+    """
+    _require_readable(wish)
+    case = finding_refunds.lock_unmatched(unmatched_id)
+    if (known := _find_known(wish, payment_id=case.payment_id)) is not None:
+        return known
+    require_certain(case.payment_id)
+    if case.status != UnmatchedStatus.OPEN:
+        raise NothingToReturn(status=case.status)
+    if (wish.amount, wish.seen_refundable_minor) != (case.amount, case.amount.minor):
+        raise RefundableChanged(refundable=case.amount.minor, seen=wish.seen_refundable_minor)
+    if (other := finding_refunds.find_open_of(case.attempt_id)) is not None:
+        raise RefundUnderWay(amount=other.amount_minor, by=other.requested_by)
+    attempt = queries.lock_attempt(case.attempt_id)
+    limits = limits_of(attempt, paid_at=case.opened_at)
+    _require_within(limits, wish, whole_minor=finding_refunds.sum_held(attempt.id))
+    row = _row(attempt, wish, limits, customer_id=case.customer_id, by=by)
+    refund = _insert(row | {"unmatched_id": case.id})
+    because = f"return {refund.ref}: {refund.reason}"
+    UNMATCHED.move(case, UnmatchedStatus.RETURNING, because=because, by=by)
+    journal.record(_requested(refund), by=by)
+    _go_on(refund, case.customer_id, by=by)
+    return refund.id
+
+
+@owns_transactions
+def request_refund_or_look(payment_id: int, wish: RefundWish, *, by: Actor) -> int:
+    """As request_refund; what is uncertain about the payment is asked at once before refusing."""
+    try:
+        with transaction():
+            return request_refund(payment_id, wish, by=by)
+    except BeingAsked:
+        with transaction():
+            look_first(payment_id)
+        raise
 
 
 @owns_transactions
@@ -85,25 +156,60 @@ def execute_refunds(refund_ids: Sequence[int], *, by: Actor) -> None:
     take_turns(refund_ids, steps, abreast=claiming.abreast_max(), budget_s=current().chunk_budget_s)
 
 
-def _insert(payment: Payment, wish: RefundWish, *, by: Actor) -> Refund:
-    """The form's id is unique over all payments: a second one at the same moment is refused."""
-    row = {
-        "ref": new_ref("ref"),
-        "payment_id": payment.id,
+def _find_known(wish: RefundWish, *, payment_id: int) -> int | None:
+    known = finding_refunds.find_by_request(wish.request_id)
+    if known is None:
+        return None
+    if (known.payment_id, known.amount) != (payment_id, wish.amount):
+        raise Invalid(field="request_id", reason=FORM_USED)
+    return known.id
+
+
+def _row(
+    attempt: Attempt, wish: RefundWish, limits: RefundLimits, *, customer_id: int, by: Actor
+) -> dict[str, Any]:
+    """Born waiting for an account where one is needed and nobody has named a fitting one."""
+    ref = new_ref("ref")
+    account = wish.account
+    if account is not None and not limits.needs_account:
+        raise Invalid(field="account", reason="This way of paying needs no bank account.")
+    differs = account is not None and holder_differs(account, customer_id=customer_id)
+    waits = limits.needs_account and (account is None or differs)
+    status = RefundStatus.AWAITING_ACCOUNT if waits else RefundStatus.REQUESTED
+    named = account_columns(ref, account, differs=differs) if account is not None else {}
+    return {
+        "ref": ref,
+        "payment_id": attempt.payment_id,
+        "attempt_id": attempt.id,
+        "gateway_name": attempt.gateway_name,
         "request_id": wish.request_id,
         "idempotency_key": new_ref("refund"),
         "amount_minor": wish.amount.minor,
         "currency": wish.amount.currency,
-        "refundable_before_minor": payment.captured_minor - payment.refunded_minor,
+        "refundable_before_minor": finding_refunds.sum_held(attempt.id),
         "reason": wish.reason.strip(),
-        "status": REFUND.start.value,
+        "status": status.value,
         "requested_by": str(by),
         "hinted_at": db.session.scalars(func.clock_timestamp()).one(),
-    }
+    } | named
+
+
+def _insert(row: dict[str, Any]) -> Refund:
+    """The form's id is unique over all payments: a second one at the same moment is refused."""
     written = bulk_insert(Refund, [row], returning=("id",), or_nothing=True)
     if not written:
         raise Invalid(field="request_id", reason=FORM_USED)
     return db.session.get_one(Refund, written[0].id)
+
+
+def _go_on(refund: Refund, customer_id: int, *, by: Actor) -> None:
+    """To the gateway, or to whoever has to say where the money goes."""
+    if refund.status == RefundStatus.REQUESTED:
+        jobs.EXECUTE_REFUNDS.enqueue(refund_ids=[refund.id], lane=refund.gateway_name)
+    elif refund.account_sealed is not None:
+        note_differing_holder(refund, customer_id, by=by)
+    else:
+        ask_customers([refund], by=by)
 
 
 def _require_readable(wish: RefundWish) -> None:
@@ -118,21 +224,27 @@ def _require_readable(wish: RefundWish) -> None:
 
 
 def _require_refundable(payment: Payment, wish: RefundWish) -> None:
+    require_certain(payment.id)
     if payment.status not in REFUNDABLE:
         raise NotRefundable(reason=f"it is {payment.status}")
-    if payment.method_kind == "virtual_account":
-        # Toss Payments gives a deposit back to a bank account of the customer, which has to be
-        # asked for; without it the gateway refuses.
-        raise NotRefundable(reason="a deposit is given back to a bank account, not yet known")
     if wish.amount.currency != payment.currency:
         raise Invalid(field="currency", reason=f"The payment is in {payment.currency}.")
-    if (other := queries.find_open_refund(payment.id)) is not None:
+    attempt_id = queries.get_succeeded_attempt(payment.id).id
+    other = queries.find_open_refund(payment.id) or finding_refunds.find_open_of(attempt_id)
+    if other is not None:
         raise RefundUnderWay(amount=other.amount_minor, by=other.requested_by)
     refundable = payment.refundable.minor
     if wish.amount.minor > refundable:
         raise RefundTooLarge(field="amount", refundable=refundable, wished=wish.amount.minor)
     if wish.seen_refundable_minor != refundable:
         raise RefundableChanged(refundable=refundable, seen=wish.seen_refundable_minor)
+
+
+def _require_within(limits: RefundLimits, wish: RefundWish, *, whole_minor: int) -> None:
+    if limits.is_month_over:
+        raise RefundMonthOver
+    if not limits.in_part and wish.amount.minor != whole_minor:
+        raise OnlyWhole(field="amount", refundable=whole_minor)
 
 
 def _reservation(refund: Refund) -> Transfer:
@@ -148,19 +260,21 @@ def _reservation(refund: Refund) -> Transfer:
 
 
 def _requested(refund: Refund) -> journal.Entry:
+    beside = {} if refund.unmatched_id is None else {"unmatched_id": refund.unmatched_id}
     return journal.Entry(
         action="refund.requested",
         subject_type="refund",
         subject_id=refund.id,
         because=refund.reason,
-        to_state=RefundStatus.REQUESTED,
-        detail={"payment_id": refund.payment_id, "amount_minor": refund.amount_minor},
+        to_state=refund.status,
+        detail={"payment_id": refund.payment_id, "amount_minor": refund.amount_minor} | beside,
     )
 
 
 def _claim(refund_ids: Sequence[int], *, by: Actor) -> list[RefundClaim]:
     started = monotonic()
-    rows = queries.lock_claimable_refunds(refund_ids)
+    refresh_dictionary()
+    rows = claiming.pass_over_resting(Refund, finding_refunds.lock_claimable(refund_ids))
     asks = {row.id: _ask(row) for row in rows}
     stuck = [row for row in rows if asks[row.id] is Ask.STAFF]
     returning.hand_to_staff(stuck, because="no certain answer in many turns", by=by)
@@ -176,7 +290,9 @@ async def _call(claim: RefundClaim) -> Answer:
     if claim.question.ask is Ask.SEND:
         call = gateway.refund(claim.request)
     else:
-        call = gateway.inquire(claim.gateway_order_id)
+        call = gateway.inquire(
+            Inquiry(claim.gateway_order_id, claim.request.gateway_key, claim.flow)
+        )
     return await claiming.understood(call, refund_id=claim.refund_id)
 
 
@@ -193,10 +309,13 @@ def _taken(row: Any, ask: Ask, call_before: float) -> RefundClaim:
     return RefundClaim(
         refund_id=row.id,
         payment_id=row.payment_id,
+        attempt_id=row.attempt_id,
+        unmatched_id=row.unmatched_id,
         customer_id=row.customer_id,
         fence=row.fence + 1,
         gateway_name=row.gateway_name,
         gateway_order_id=row.gateway_order_id,
+        flow=Flow(row.flow),
         question=claiming.question(
             row,
             ask,
@@ -210,10 +329,12 @@ def _taken(row: Any, ask: Ask, call_before: float) -> RefundClaim:
             refundable_before=Money(row.refundable_before_minor, row.currency),
             reason=row.reason,
             call_before=call_before,
+            account=read_sealed(row) if row.account_sealed is not None else None,
         ),
-        refunded_before=Money(row.refunded_minor, row.currency),
+        refunded_before=Money(int(row.given_back_minor), row.currency),
         failure_code=row.failure_code,
         first_sent_at=claiming.first_sent_at(row, ask),
+        account_sealed=row.account_sealed,
     )
 
 

@@ -1,5 +1,6 @@
 """Requesting: write down what is to be collected; workers move the money later."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,9 +8,8 @@ from typing import Any
 
 from sqlalchemy import func, update
 
-from opsapp.customers.queries import ChargeKeys, get_charge_keys
-from opsapp.gateways.base import ChargeBody
-from opsapp.gateways.registry import gateway_named
+from opsapp.gateways.registry import all_gateways, gateway_named
+from opsapp.gateways.values import Flow
 from opsapp.kernel import clock, log
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.crypto import seal
@@ -17,25 +17,34 @@ from opsapp.kernel.db import bulk_insert, db, within_transaction
 from opsapp.kernel.ids import new_ref
 from opsapp.kernel.money import Money
 from opsapp.kernel.states import RowMove
-from opsapp.payments import jobs, queries
+from opsapp.payments import closing, jobs, queries, rules
 from opsapp.payments.errors import NotRetryable
 from opsapp.payments.models import Attempt, Payment
+from opsapp.payments.paying import Payer, find_payers
 from opsapp.payments.states import ATTEMPT, PAYMENT, AttemptStatus, PaymentStatus
 from opsapp.settings import current
+
+_UNDER_WAY = (PaymentStatus.PENDING, PaymentStatus.AWAITING_DEPOSIT)
 
 
 @dataclass(frozen=True, slots=True)
 class PaymentOrder:
-    """What is wanted: (subject_type, subject_id, leg, period_index) is collected once, ever."""
+    """What is wanted: (subject_type, subject_id, leg, period_index) is collected once, ever.
+
+    Without a registered method the customer pays once, by `method_kind`, at a gateway that takes
+    it now.
+    """
 
     subject_type: str
     subject_id: int
     customer_id: int
-    payment_method_id: int
+    payment_method_id: int | None
     title: str
     amount: Money
     period_index: int = 0
     leg: str = "main"
+    method_kind: str | None = None
+    bank: str | None = None  # of a virtual account, if the customer has a wish
 
     @property
     def key(self) -> tuple[str, int, str, int]:
@@ -52,9 +61,9 @@ def request_payments(
     """
     if not orders:
         return {}
-    keys = get_charge_keys([order.payment_method_id for order in orders])
+    payers = find_payers(orders)
     now = clock.now()
-    rows = [_payment(order, keys[order.payment_method_id], now) for order in orders]
+    rows = [_payment(order, payer, now) for order, payer in zip(orders, payers, strict=True)]
     written = bulk_insert(
         Payment,
         rows,
@@ -63,14 +72,14 @@ def request_payments(
     )
     made = {tuple(row[1:]): row[0] for row in written}
     attempts = [
-        _attempt(made[order.key], order, keys[order.payment_method_id], due_at=now, by=by)
-        for order in orders
+        _attempt(made[order.key], order, payer, due_at=now, by=by)
+        for order, payer in zip(orders, payers, strict=True)
         if order.key in made
     ]
-    attempt_ids = [row[0] for row in bulk_insert(Attempt, attempts, returning=("id",))]
+    written = bulk_insert(Attempt, attempts, returning=("id", "gateway_name", "status"))
     log.record_many([_requested(order, made) for order in orders if order.key in made], by=by)
     if hurry:
-        _hurry(attempt_ids)
+        hasten(written)
     return made
 
 
@@ -78,29 +87,33 @@ def request_payments(
 def request_another_attempt(
     payment_id: int,
     *,
-    payment_method_id: int,
+    payment_method_id: int | None = None,
+    method_kind: str | None = None,
+    bank: str | None = None,
+    not_these: frozenset[str] = frozenset(),
     due_at: datetime,
     by: Actor,
     hurry: bool = False,
 ) -> int:
     """A retry is a new attempt with a new order id and key; the database allows one at a time.
 
-    Raises NotRetryable unless the payment has failed.
+    By a registered method, or once more by `method_kind` at a gateway that is none of `not_these`.
+    Raises NotRetryable unless the payment has failed, and NoRoute.
     """
     payment = queries.lock_payment(payment_id)
     if not PAYMENT.allows(payment.status, PaymentStatus.PENDING):
         raise NotRetryable(status=payment.status)
+    order = _order_again(payment, payment_method_id, method_kind, bank)
+    [payer] = find_payers([order], not_these=not_these)
     number = queries.count_attempts(payment_id) + 1
     because = f"attempt {number} planned"
     PAYMENT.move(payment, PaymentStatus.PENDING, because=because, by=by)
-    keys = get_charge_keys([payment_method_id])[payment_method_id]
-    payment.gateway_name, payment.method_kind = keys.gateway_name, keys.kind
-    order = _order_again(payment, payment_method_id)
-    row = _attempt(payment_id, order, keys, due_at=due_at, by=by, number=number)
-    [(attempt_id,)] = bulk_insert(Attempt, [row], returning=("id",))
+    payment.gateway_name, payment.method_kind = payer.gateway_name, payer.method_kind
+    row = _attempt(payment_id, order, payer, due_at=due_at, by=by, number=number)
+    written = bulk_insert(Attempt, [row], returning=("id", "gateway_name", "status"))
     if hurry:
-        _hurry([attempt_id])
-    return int(attempt_id)
+        hasten(written)
+    return int(written[0].id)
 
 
 @within_transaction
@@ -114,22 +127,34 @@ def replace_method(
     payments = {row.id: row for row in queries.lock_payments(list(payment_ids))}
     because = "planned again with another payment method"
     withdrawn = _withdraw_unsent(list(payments), because=because, by=by)
-    keys = get_charge_keys([payment_method_id])
     for payment_id in sorted(withdrawn):
-        payment, method = payments[payment_id], keys[payment_method_id]
-        payment.gateway_name, payment.method_kind = method.gateway_name, method.kind
-        order = _order_again(payment, payment_method_id)
-        number = queries.count_attempts(payment_id) + 1
-        row = _attempt(payment_id, order, method, due_at=due_at, by=by, number=number)
-        bulk_insert(Attempt, [row])
+        payment = payments[payment_id]
+        order = _order_again(payment, payment_method_id, None)
+        _plan_in_place(payment, order, due_at=due_at, by=by)
     return len(withdrawn)
+
+
+@within_transaction
+def replace_window(
+    payment: Payment, *, method_kind: str, bank: str | None = None, by: Actor
+) -> None:
+    """Give up the window that is open and plan another way; the payment is locked.
+
+    Only where no money moves before our confirm. Raises NotRetryable, NoRoute.
+    """
+    because = "another way to pay was chosen"
+    if not _withdraw_unsent([payment.id], because=because, by=by):
+        raise NotRetryable(status=payment.status)
+    order = _order_again(payment, None, method_kind, bank)
+    hasten(_plan_in_place(payment, order, due_at=clock.now(), by=by))
 
 
 @within_transaction
 def withdraw(payment_ids: Iterable[int], *, because: str, by: Actor) -> int:
     """Take back what was never sent, and give up what has failed; returns attempts withdrawn.
 
-    An attempt that may be at the gateway goes on to its certain end.
+    A virtual account is closed at the gateway. Any other attempt that may be there goes on to its
+    certain end.
     """
     payments = {row.id: row for row in queries.lock_payments(list(payment_ids))}
     free = _withdraw_unsent(list(payments), because=because, by=by)
@@ -140,7 +165,28 @@ def withdraw(payment_ids: Iterable[int], *, because: str, by: Actor) -> int:
         or (row.status == PaymentStatus.PENDING and row.id in free)
     ]
     PAYMENT.move_many(Payment, given_up, by=by)
+    accounts = [
+        row.id
+        for row in payments.values()
+        if row.method_kind == queries.VIRTUAL_ACCOUNT and row.status in _UNDER_WAY
+    ]
+    closing.close_accounts(accounts, because=because, by=by)
     return len(free)
+
+
+@within_transaction
+def hasten(attempts: Sequence[Any]) -> None:
+    """A person is waiting: (id, gateway_name, status) that are ready go out with the commit."""
+    by_gateway: dict[str, list[int]] = defaultdict(list)
+    for row in attempts:
+        if row.status == AttemptStatus.READY:
+            by_gateway[row.gateway_name].append(row.id)
+    for gateway_name, attempt_ids in by_gateway.items():
+        jobs.EXECUTE_ATTEMPTS.enqueue(lane=gateway_name, attempt_ids=attempt_ids)
+    ready = [attempt_id for ids in by_gateway.values() for attempt_id in ids]
+    if ready:
+        hinted = update(Attempt).where(Attempt.id.in_(ready))
+        db.session.execute(hinted.values(hinted_at=func.clock_timestamp()))
 
 
 def request_context(idempotency_key: str) -> str:
@@ -148,9 +194,21 @@ def request_context(idempotency_key: str) -> str:
     return f"attempts.request|{idempotency_key}"
 
 
+def _plan_in_place(
+    payment: Payment, order: PaymentOrder, *, due_at: datetime, by: Actor
+) -> list[Any]:
+    """The next attempt of a payment whose last one was withdrawn."""
+    [payer] = find_payers([order])
+    payment.gateway_name, payment.method_kind = payer.gateway_name, payer.method_kind
+    number = queries.count_attempts(payment.id) + 1
+    row = _attempt(payment.id, order, payer, due_at=due_at, by=by, number=number)
+    return bulk_insert(Attempt, [row], returning=("id", "gateway_name", "status"))
+
+
 def _withdraw_unsent(payment_ids: Sequence[int], *, because: str, by: Actor) -> set[int]:
     """The payments whose planned attempt is taken back: each has one at most."""
-    attempts = queries.lock_unsent_attempts(payment_ids)
+    harmless = [g.name for g in all_gateways() if g.capabilities.confirms_on_return]
+    attempts = queries.lock_unsent_attempts(payment_ids, harmless=harmless)
     moves = [
         RowMove(a.id, a.status, AttemptStatus.WITHDRAWN, because, also={"ended_at": a.now})
         for a in attempts
@@ -159,7 +217,12 @@ def _withdraw_unsent(payment_ids: Sequence[int], *, because: str, by: Actor) -> 
     return {a.payment_id for a in attempts if a.id in withdrawn}
 
 
-def _order_again(payment: Payment, payment_method_id: int) -> PaymentOrder:
+def _order_again(
+    payment: Payment,
+    payment_method_id: int | None,
+    method_kind: str | None,
+    bank: str | None = None,
+) -> PaymentOrder:
     return PaymentOrder(
         payment.subject_type,
         payment.subject_id,
@@ -167,10 +230,12 @@ def _order_again(payment: Payment, payment_method_id: int) -> PaymentOrder:
         payment_method_id,
         payment.title,
         payment.amount,
+        method_kind=method_kind,
+        bank=bank,
     )
 
 
-def _payment(order: PaymentOrder, keys: ChargeKeys, now: datetime) -> dict[str, Any]:
+def _payment(order: PaymentOrder, payer: Payer, now: datetime) -> dict[str, Any]:
     return {
         "ref": new_ref("pay"),
         "subject_type": order.subject_type,
@@ -182,8 +247,8 @@ def _payment(order: PaymentOrder, keys: ChargeKeys, now: datetime) -> dict[str, 
         "amount_minor": order.amount.minor,
         "currency": order.amount.currency,
         "status": PAYMENT.start.value,
-        "gateway_name": keys.gateway_name,
-        "method_kind": keys.kind,
+        "gateway_name": payer.gateway_name,
+        "method_kind": payer.method_kind,
         "requested_at": now,
     }
 
@@ -191,7 +256,7 @@ def _payment(order: PaymentOrder, keys: ChargeKeys, now: datetime) -> dict[str, 
 def _attempt(
     payment_id: int,
     order: PaymentOrder,
-    keys: ChargeKeys,
+    payer: Payer,
     *,
     due_at: datetime,
     by: Actor,
@@ -199,26 +264,23 @@ def _attempt(
 ) -> dict[str, Any]:
     order_id = new_ref(current().order_id_prefix)
     idempotency_key = new_ref("pay")
-    body = gateway_named(keys.gateway_name).charge_body(
-        ChargeBody(
-            method_kind=keys.kind,
-            gateway_order_id=order_id,
-            title=order.title,
-            amount=order.amount,
-            customer_key=keys.customer_key,
-            customer_name=keys.customer_name,
-        )
-    )
+    at_window = payer.flow is Flow.WINDOW
+    body = b""  # of a window: fixed when the customer comes back
+    if not at_window:
+        body = gateway_named(payer.gateway_name).charge_body(payer.charge(order, order_id))
     return {
         "payment_id": payment_id,
         "number": number,
         "payment_method_id": order.payment_method_id,
+        "gateway_name": payer.gateway_name,
+        "method_kind": payer.method_kind,
+        "flow": payer.flow.value,
         "gateway_order_id": order_id,
         "idempotency_key": idempotency_key,
         "request_sealed": seal(body.decode(), context=request_context(idempotency_key)),
-        "status": ATTEMPT.start.value,
+        "status": (AttemptStatus.AT_WINDOW if at_window else ATTEMPT.start).value,
         "requested_by": str(by),
-        "due_at": due_at,
+        "due_at": due_at + rules.WINDOW_LIFE if at_window else due_at,
     }
 
 
@@ -231,10 +293,3 @@ def _requested(order: PaymentOrder, made: dict[tuple[Any, ...], int]) -> log.Ent
         to_state=PAYMENT.start.value,
         detail={"amount_minor": order.amount.minor, "currency": order.amount.currency},
     )
-
-
-def _hurry(attempt_ids: list[int]) -> None:
-    db.session.execute(
-        update(Attempt).where(Attempt.id.in_(attempt_ids)).values(hinted_at=func.clock_timestamp())
-    )
-    jobs.EXECUTE_ATTEMPTS.enqueue(attempt_ids=attempt_ids)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from opsapp.gateways.base import Answer, FailureClass, Outcome
+from opsapp.gateways.values import Answer, FailureClass, Flow, Outcome
 from opsapp.kernel.money import Money
 from opsapp.payments.states import AttemptStatus as A, PaymentStatus as P, RefundStatus as R
 
@@ -25,6 +25,15 @@ LOOKS = (
 )
 TURNS_MAX = len(LOOKS) + 1
 MISSED_LOOK_MAX = timedelta(minutes=5)  # at a gateway that cannot be reached
+# Toss Payments: a window lives 30 minutes, and what was agreed in it is confirmed within 10.
+WINDOW_LIFE = timedelta(minutes=45)
+WINDOW_LEFT = Answer(
+    Outcome.DECLINED,
+    "the customer did not come back from the window",
+    code="WINDOW_CLOSED",  # our own: no gateway has one
+    failure_class=FailureClass.CUSTOMER_CANCELLED,
+    retry_mode="after_fix",
+)
 DEPOSIT_LOOK = timedelta(hours=6)  # at an open virtual account, in case its webhook was lost
 
 CUSTOMER_CLASSES = frozenset(
@@ -35,11 +44,14 @@ CUSTOMER_CLASSES = frozenset(
         FailureClass.CUSTOMER_CANCELLED,
     }
 )
+# Another gateway may be asked: this one has certainly not charged, and its fault was its own.
+OUR_CLASSES = frozenset({FailureClass.GATEWAY, FailureClass.CONFIGURATION})
 
 
 class Ask(StrEnum):
     SEND = "send"
     INQUIRE = "inquire"
+    CLOSE = "close"  # a virtual account shall take no money any more
     STAFF = "staff"
 
 
@@ -60,16 +72,23 @@ class Question:
     turns: int
     misses: int = 0
     is_contradicted: bool = False  # the gateway has said that the refund cannot be
+    is_given_up: bool = False  # nobody wants the deposit any more
+    is_window_over: bool = False  # the customer cannot come back any more
+    confirms_on_return: bool = True  # and without our confirm no money moves
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`took_no_turn`: nothing reached the gateway, so the turn is given back."""
+    """`took_no_turn`: nothing reached the gateway, so the turn is given back.
+
+    `instead`: what the answer amounts to, where that is not what the gateway said.
+    """
 
     status: A
     because: str
     wait: timedelta = timedelta(0)
     took_no_turn: bool = False
+    instead: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +99,28 @@ class RefundVerdict:
     took_no_turn: bool = False
 
 
-def next_ask(status: str, *, turns: int, first_sent_at: datetime | None, may_replay: bool) -> Ask:
+def next_ask(
+    status: str,
+    *,
+    turns: int,
+    first_sent_at: datetime | None,
+    may_replay: bool,
+    closes: bool = False,
+) -> Ask:
     """Only a ready row is sent. Whatever may be out already is inquired first."""
     if turns >= TURNS_MAX:
         return Ask.STAFF
+    if status == A.WAITING and closes:
+        return Ask.CLOSE
     if status == A.READY and (first_sent_at is None or may_replay):
         return Ask.SEND
     return Ask.INQUIRE
+
+
+def previous_of(status: str, flow: str, first_sent_at: datetime | None) -> str:
+    """A window of which nothing was sent is still one when a worker has died looking at it."""
+    is_window = flow == Flow.WINDOW and first_sent_at is None
+    return A.AT_WINDOW if is_window and status in (A.INFLIGHT, A.UNKNOWN) else status
 
 
 def may_replay(first_sent_at: datetime | None, now: datetime, window: timedelta | None) -> bool:
@@ -98,16 +132,16 @@ def judge(answer: Answer, question: Question) -> Verdict:
     """The next state of an attempt. "Not found" alone is never a decline."""
     wait = _wait(question)
     match answer.outcome:
-        case Outcome.APPROVED if answer.amount != question.expected:
-            return Verdict(A.NEEDS_HUMAN, f"approved {answer.amount}, not {question.expected}")
-        case Outcome.APPROVED if answer.refunded and answer.refunded.minor:
-            return Verdict(A.NEEDS_HUMAN, "approved, and already cancelled at the gateway")
         case Outcome.APPROVED:
-            return Verdict(A.SUCCEEDED, answer.because)
+            return _judge_approval(answer, question)
         case Outcome.PENDING:
             return Verdict(A.WAITING, answer.because, DEPOSIT_LOOK)
+        case Outcome.PREPARED if answer.gateway_key is not None:
+            return Verdict(A.READY, answer.because, took_no_turn=True)
         case Outcome.DECLINED | Outcome.MISCONFIGURED if _is_about_this_request(answer, question):
             return Verdict(A.DECLINED, f"{answer.because} ({answer.code})")
+        case _ if question.previous == A.AT_WINDOW:
+            return _judge_window(answer, question, wait)
         case _ if question.previous == A.WAITING:
             missed = answer.outcome is Outcome.NOT_SENT
             return Verdict(A.WAITING, answer.because, wait, took_no_turn=missed)
@@ -117,6 +151,9 @@ def judge(answer: Answer, question: Question) -> Verdict:
             return Verdict(A.UNKNOWN, answer.because, wait, took_no_turn=True)
         case Outcome.NOT_FOUND if question.ask is Ask.INQUIRE:
             return _judge_not_found(question, wait)
+        case Outcome.IN_PROGRESS if question.ask is Ask.INQUIRE and question.may_replay:
+            because = f"{answer.because}: the same key may be sent again"
+            return Verdict(A.READY, because, wait)
         case Outcome.CONFLICT if question.ask is Ask.SEND:
             return Verdict(A.UNKNOWN, f"{answer.because} ({answer.code}): inquired at once")
         case _:
@@ -190,6 +227,26 @@ def _is_about_this_request(answer: Answer, question: Question) -> bool:
     if not question.is_resend:
         return True
     return question.may_replay and answer.failure_class in CUSTOMER_CLASSES
+
+
+def _judge_approval(answer: Answer, question: Question) -> Verdict:
+    if answer.amount != question.expected:
+        return Verdict(A.NEEDS_HUMAN, f"approved {answer.amount}, not {question.expected}")
+    if answer.refunded and answer.refunded.minor:
+        return Verdict(A.NEEDS_HUMAN, "approved, and already cancelled at the gateway")
+    return Verdict(A.SUCCEEDED, answer.because)
+
+
+def _judge_window(answer: Answer, question: Question, wait: timedelta) -> Verdict:
+    """Nobody came back. Where money moves in the window itself, only an answer ends it."""
+    is_certain = question.confirms_on_return or answer.outcome in (
+        Outcome.NOT_FOUND,
+        Outcome.IN_PROGRESS,
+    )
+    if question.is_window_over and is_certain:
+        return Verdict(A.DECLINED, WINDOW_LEFT.because, instead=WINDOW_LEFT)
+    missed = answer.outcome is Outcome.NOT_SENT
+    return Verdict(A.AT_WINDOW, answer.because, wait, took_no_turn=missed)
 
 
 def _judge_not_found(question: Question, wait: timedelta) -> Verdict:

@@ -26,6 +26,9 @@ PAYMENT = StateMachine(
         Move(P.PENDING, P.AWAITING_DEPOSIT, "a virtual account was issued"),
         Move(P.AWAITING_DEPOSIT, P.PAID, "the deposit arrived"),
         Move(P.AWAITING_DEPOSIT, P.FAILED, "no deposit arrived in time"),
+        Move(P.PAID, P.AWAITING_DEPOSIT, "the bank took the deposit back"),
+        Move(P.PAID, P.FAILED, "the gateway has shown that no money moved"),
+        Move(P.FAILED, P.PAID, "money that arrived late was accepted"),
         Move(P.PENDING, P.FAILED, "its attempt was declined"),
         Move(P.FAILED, P.PENDING, "another attempt was planned"),
         Move(P.FAILED, P.CANCELLED, "nobody wants it any more"),
@@ -39,6 +42,7 @@ PAYMENT = StateMachine(
 
 
 class AttemptStatus(StrEnum):
+    AT_WINDOW = "at_window"
     READY = "ready"
     INFLIGHT = "inflight"
     WAITING = "waiting"
@@ -50,12 +54,18 @@ class AttemptStatus(StrEnum):
 
 
 A = AttemptStatus
-OPEN = (A.READY, A.INFLIGHT, A.WAITING, A.UNKNOWN)
+OPEN = (A.AT_WINDOW, A.READY, A.INFLIGHT, A.WAITING, A.UNKNOWN)
 
 ATTEMPT = StateMachine(
     "attempt",
     start=A.READY,
+    other_starts=(A.AT_WINDOW,),
     moves=[
+        Move(A.AT_WINDOW, A.READY, "the customer came back, to be confirmed"),
+        Move(A.AT_WINDOW, A.INFLIGHT, "the customer did not come back in time; inquired"),
+        Move(A.AT_WINDOW, A.DECLINED, "the customer gave up at the window"),
+        Move(A.AT_WINDOW, A.WITHDRAWN, "another way to pay was chosen"),
+        Move(A.INFLIGHT, A.AT_WINDOW, "the customer is still at the window"),
         Move(A.READY, A.INFLIGHT, "claimed, to be sent"),
         Move(A.UNKNOWN, A.INFLIGHT, "claimed, to be inquired"),
         Move(A.WAITING, A.INFLIGHT, "claimed, to be inquired"),
@@ -69,11 +79,16 @@ ATTEMPT = StateMachine(
         *(Move(source, A.NEEDS_HUMAN, "the machine is at its wits' end") for source in OPEN),
         Move(A.NEEDS_HUMAN, A.SUCCEEDED, "staff found it approved"),
         Move(A.NEEDS_HUMAN, A.DECLINED, "staff found that no money moved"),
+        Move(A.NEEDS_HUMAN, A.UNKNOWN, "the gateway is asked once more"),
+        Move(A.SUCCEEDED, A.WAITING, "the bank took the deposit back"),
+        Move(A.SUCCEEDED, A.DECLINED, "the gateway has shown that no money moved"),
+        Move(A.DECLINED, A.SUCCEEDED, "money that arrived late was accepted"),
     ],
 )
 
 
 class RefundStatus(StrEnum):
+    AWAITING_ACCOUNT = "awaiting_account"
     REQUESTED = "requested"
     INFLIGHT = "inflight"
     UNKNOWN = "unknown"
@@ -88,7 +103,11 @@ REFUND_OPEN = (R.REQUESTED, R.INFLIGHT, R.UNKNOWN)
 REFUND = StateMachine(
     "refund",
     start=R.REQUESTED,
+    # One that somebody made in the gateway's own console is known only when it is over.
+    other_starts=(R.AWAITING_ACCOUNT, R.SUCCEEDED),
     moves=[
+        Move(R.AWAITING_ACCOUNT, R.REQUESTED, "the customer named a bank account"),
+        Move(R.AWAITING_ACCOUNT, R.REFUSED, "withdrawn before anything was sent"),
         Move(R.REQUESTED, R.INFLIGHT, "claimed, to be sent"),
         Move(R.UNKNOWN, R.INFLIGHT, "claimed, to be sent again under its own key"),
         Move(R.INFLIGHT, R.INFLIGHT, "the lease ran out; claimed again"),
@@ -96,8 +115,61 @@ REFUND = StateMachine(
         Move(R.INFLIGHT, R.REFUSED, "the gateway refused; no money moved"),
         Move(R.INFLIGHT, R.UNKNOWN, "no certain answer"),
         Move(R.INFLIGHT, R.REQUESTED, "nothing was sent"),
+        Move(R.INFLIGHT, R.AWAITING_ACCOUNT, "the gateway refused the bank account"),
         *(Move(source, R.NEEDS_HUMAN, "the machine is at its wits' end") for source in REFUND_OPEN),
         Move(R.NEEDS_HUMAN, R.SUCCEEDED, "staff found the money given back"),
         Move(R.NEEDS_HUMAN, R.REFUSED, "staff found that no money moved"),
+        Move(R.NEEDS_HUMAN, R.UNKNOWN, "the gateway is asked once more"),
+    ],
+)
+
+
+class EventStatus(StrEnum):
+    STORED = "stored"
+    READING = "reading"
+    APPLIED = "applied"
+    IGNORED = "ignored"
+    NEEDS_HUMAN = "needs_human"
+
+
+E = EventStatus
+EVENT_OPEN = (E.STORED, E.READING)
+
+EVENT = StateMachine(
+    "gateway_event",
+    start=E.STORED,
+    moves=[
+        Move(E.STORED, E.READING, "claimed; the gateway is asked for the truth"),
+        Move(E.READING, E.READING, "the lease ran out; claimed again"),
+        Move(E.READING, E.STORED, "no certain answer; asked again later"),
+        Move(E.READING, E.APPLIED, "what the gateway says now stands in our books"),
+        Move(E.READING, E.IGNORED, "it told nothing new, or is about nothing of ours"),
+        Move(E.READING, E.NEEDS_HUMAN, "no certain answer in many turns"),
+        Move(E.STORED, E.NEEDS_HUMAN, "no certain answer in many turns"),
+        Move(E.APPLIED, E.STORED, "staff play it again"),
+        Move(E.IGNORED, E.STORED, "staff play it again"),
+        Move(E.NEEDS_HUMAN, E.STORED, "staff play it again"),
+    ],
+)
+
+
+class UnmatchedStatus(StrEnum):
+    OPEN = "open"
+    RETURNING = "returning"
+    RETURNED = "returned"
+    ACCEPTED = "accepted"
+
+
+U = UnmatchedStatus
+
+UNMATCHED = StateMachine(
+    "unmatched_money",
+    start=U.OPEN,
+    moves=[
+        Move(U.OPEN, U.RETURNING, "a refund to the customer was requested"),
+        Move(U.RETURNING, U.RETURNED, "the gateway gave the money back"),
+        Move(U.RETURNING, U.OPEN, "the refund was refused or withdrawn"),
+        Move(U.OPEN, U.ACCEPTED, "staff accepted it for its payment"),
+        Move(U.OPEN, U.RETURNED, "the bank took the deposit back by itself"),
     ],
 )

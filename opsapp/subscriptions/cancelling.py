@@ -11,15 +11,16 @@ from opsapp.subscriptions.errors import MoveRefused
 from opsapp.subscriptions.states import SUBSCRIPTION, SubscriptionStatus
 from opsapp.tickets import resolving
 
-_GIVEN_UP = (PaymentStatus.PENDING, PaymentStatus.FAILED)
+_GIVEN_UP = (PaymentStatus.PENDING, PaymentStatus.AWAITING_DEPOSIT, PaymentStatus.FAILED)
 
 
 @within_transaction
 def cancel(subscription_id: int, *, by: Actor, because: str = "cancelled") -> None:
     """End it now: planned charges are taken back, failed ones given up, notices recalled.
 
-    What is at the gateway already goes on to its certain end; if it is paid it can be refunded,
-    if it fails nothing follows. Cancelling twice changes nothing. Raises NotFound, MoveRefused.
+    Virtual accounts are closed. What else is at the gateway already goes on to its certain end; if
+    it is paid it can be refunded, if it fails nothing follows. Cancelling twice changes nothing.
+    Raises NotFound, MoveRefused.
     """
     # House order: payments before the subscription. Whatever a billing run adds between the two
     # locks is found by the second look.

@@ -6,7 +6,7 @@ Reactions to what payments announces; they run inside the announcer's transactio
 from dataclasses import dataclass, field
 
 from opsapp.customers import payment_methods
-from opsapp.customers.events import MethodsStuck
+from opsapp.customers.events import DeletionsStuck, MethodsStuck
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import within_transaction
@@ -14,7 +14,13 @@ from opsapp.kernel.states import RowMove
 from opsapp.notifications import sending
 from opsapp.notifications.sending import NewNotice
 from opsapp.payments import requesting
-from opsapp.payments.events import AnswersRecorded, PaymentFact, PaymentsFailed, PaymentsPaid
+from opsapp.payments.events import (
+    AnswersRecorded,
+    DepositsReversed,
+    PaymentFact,
+    PaymentsFailed,
+    PaymentsPaid,
+)
 from opsapp.payments.states import PaymentStatus
 from opsapp.subscriptions import queries, rules, skipping
 from opsapp.subscriptions.models import Subscription
@@ -25,6 +31,7 @@ from opsapp.tickets.opening import NewTicket, open_tickets
 
 BY = Actor("worker", "subscriptions.dunning")
 _PUT_RIGHT = "the missing period was paid"
+_TAKEN_BACK = "the bank took the deposit back"
 
 
 @dataclass(slots=True)
@@ -91,6 +98,19 @@ def on_payments_paid(event: PaymentsPaid) -> None:
 
 
 @within_transaction
+def on_deposits_reversed(event: DepositsReversed) -> None:
+    """The period is owed again. What its payment had put right is not undone: no failure counts."""
+    ids = [fact.subject_id for fact in event.payments if fact.subject_type == queries.SUBJECT]
+    owing = queries.lock_subscriptions(ids) if ids else {}
+    moves = [
+        RowMove(row.id, row.status, SubscriptionStatus.PAST_DUE, _TAKEN_BACK)
+        for row in owing.values()
+        if row.status == SubscriptionStatus.ACTIVE
+    ]
+    SUBSCRIPTION.move_many(Subscription, moves, by=BY)
+
+
+@within_transaction
 def on_methods_stuck(event: MethodsStuck) -> None:
     """A registration without a certain answer needs a person."""
     because = "the gateway gives no certain answer about this registration"
@@ -98,6 +118,24 @@ def on_methods_stuck(event: MethodsStuck) -> None:
         [
             NewTicket(
                 "payment_method", fact.method_id, fact.customer_id, rules.METHOD_STUCK, because
+            )
+            for fact in event.methods
+        ],
+        by=BY,
+    )
+
+
+_UNDER_WAY = (PaymentStatus.PENDING, PaymentStatus.AWAITING_DEPOSIT)
+
+
+@within_transaction
+def on_deletions_stuck(event: DeletionsStuck) -> None:
+    """A key that nobody wants may still be at the gateway: nothing is charged, a person looks."""
+    because = "the gateway gives no certain answer about this deletion"
+    open_tickets(
+        [
+            NewTicket(
+                "payment_method", fact.method_id, fact.customer_id, rules.DELETION_STUCK, because
             )
             for fact in event.methods
         ],
@@ -125,7 +163,7 @@ def _plan_for(fact: PaymentFact, subscription: Subscription, plan: _Plan) -> Non
         retry_mode=_retry_mode(fact, subscription, plan),
     )
     subscription.failures_in_row = recovery.failures_in_row
-    if recovery.method_is_dead:
+    if recovery.method_is_dead and fact.payment_method_id is not None:
         plan.dead_methods.add(fact.payment_method_id)
     _plan_move(fact, subscription, recovery, plan)
     if recovery.ticket:
@@ -192,7 +230,7 @@ def _carry_out(plan: _Plan) -> None:
     if plan.notices:
         sending.queue_notices(plan.notices, by=BY)
     if plan.suspended:
-        planned = queries.lock_free_payments_of(plan.suspended, [PaymentStatus.PENDING])
+        planned = queries.lock_free_payments_of(plan.suspended, _UNDER_WAY)
         requesting.withdraw(planned, because="the subscription was suspended", by=BY)
     if plan.given_up:
         requesting.withdraw(plan.given_up, because="the subscription was cancelled", by=BY)

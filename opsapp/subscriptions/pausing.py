@@ -9,16 +9,16 @@ from opsapp.subscriptions.errors import MoveRefused
 from opsapp.subscriptions.models import Subscription
 from opsapp.subscriptions.states import SUBSCRIPTION, SubscriptionStatus
 
-_PLANNED = (PaymentStatus.PENDING,)
+_PLANNED = (PaymentStatus.PENDING, PaymentStatus.AWAITING_DEPOSIT)
 
 
 @within_transaction
 def pause(subscription_id: int, *, by: Actor) -> None:
     """No charge from now on; retries that were planned are taken back and their periods given up.
 
-    What is at the gateway already goes on to its end, and what has failed stays visible as
-    failed: only a person may try it again. Pausing twice changes nothing. Raises NotFound,
-    MoveRefused.
+    Virtual accounts are closed. What else is at the gateway goes on to its end, and what has failed
+    stays visible as failed: only a person may try it again. Pausing twice changes nothing. Raises
+    NotFound, MoveRefused.
     """
     planned = queries.lock_payments_of([subscription_id], _PLANNED)
     subscription = queries.lock_subscription(subscription_id)

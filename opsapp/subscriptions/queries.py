@@ -21,6 +21,8 @@ PAYMENT = "payment"
 DEAD_METHODS = (
     MethodStatus.REFUSED,
     MethodStatus.EXPIRED,
+    MethodStatus.BLOCKED,
+    MethodStatus.DELETING,
     MethodStatus.NEEDS_HUMAN,
     MethodStatus.DELETED,
 )
@@ -115,6 +117,30 @@ def list_method_states(method_ids: Sequence[int]) -> dict[int, MethodState]:
     columns = (PaymentMethod.id, PaymentMethod.customer_id, PaymentMethod.status)
     rows = db.session.execute(select(*columns).where(PaymentMethod.id.in_(method_ids)))
     return {row.id: MethodState(row.customer_id, row.status) for row in rows}
+
+
+def list_charged_to(method_id: int) -> list[int]:
+    """Subscriptions that go on and are charged to this method, in the order of locks."""
+    return list(db.session.scalars(_charged_to([method_id]).order_by(Subscription.id)))
+
+
+def list_used_methods(method_ids: Sequence[int]) -> frozenset[int]:
+    """Those among the methods that a subscription which goes on is charged to."""
+    used = _charged_to(method_ids).with_only_columns(Subscription.payment_method_id)
+    return frozenset(db.session.scalars(used))
+
+
+def _charged_to(method_ids: Sequence[int]) -> Select[int]:
+    # By way of the customer: that is what the index of subscriptions begins with.
+    return (
+        select(Subscription.id)
+        .join(PaymentMethod, PaymentMethod.customer_id == Subscription.customer_id)
+        .where(
+            PaymentMethod.id.in_(method_ids),
+            Subscription.payment_method_id == PaymentMethod.id,
+            Subscription.status != SubscriptionStatus.CANCELLED.value,
+        )
+    )
 
 
 def list_held_contracts(import_refs: Sequence[str]) -> dict[str, HeldContract]:

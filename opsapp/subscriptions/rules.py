@@ -22,6 +22,7 @@ METHOD_UNUSABLE = "method_unusable"
 GATEWAY_KEEPS_FAILING = "gateway_keeps_failing"
 TICKET_REASONS = (REPEATED_FAILURE, METHOD_UNUSABLE, GATEWAY_KEEPS_FAILING)
 METHOD_STUCK = "registration_stuck"
+DELETION_STUCK = "deletion_stuck"
 
 # Kinds of notices about a subscription's payments: recalled when it is cancelled.
 SUSPENDED_NOTICE = "subscription_suspended"
@@ -127,9 +128,8 @@ def recover(
     our own set-up got wrong does not count: the customer is tried again in an hour.
     """
     if failure_class is not None and failure_class not in CUSTOMER_CLASSES:
-        if retry_mode in NO_RETRY_MODES:
-            return Recovery(Step.WAIT, failures_in_row, ticket=METHOD_UNUSABLE)
-        if attempt_number >= ATTEMPTS_MAX:
+        # Nothing is wrong with the customer's method: staff have to talk to the gateway.
+        if retry_mode in NO_RETRY_MODES or attempt_number >= ATTEMPTS_MAX:
             return Recovery(Step.WAIT, failures_in_row, ticket=GATEWAY_KEEPS_FAILING)
         return Recovery(Step.RETRY, failures_in_row)
     failures = failures_in_row + 1

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from opsapp.customers.errors import MethodNotUsable, MethodOfAnother
+from opsapp.customers.events import MethodReplaced
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import within_transaction
@@ -59,6 +60,15 @@ def switch_method(subscription_id: int, *, payment_method_id: int, by: Actor) ->
         requesting.request_another_attempt(
             payment_id, payment_method_id=payment_method_id, due_at=now, by=by
         )
+
+
+@within_transaction
+def on_method_replaced(event: MethodReplaced) -> None:
+    """Whatever the old method paid for goes on with the new one."""
+    by = Actor(event.by_kind, event.by_name)
+    # One by one: a customer has a handful, and each may have something owed to be collected.
+    for subscription_id in queries.list_charged_to(event.old_method_id):
+        switch_method(subscription_id, payment_method_id=event.new_method_id, by=by)
 
 
 def _has_period_of_today(subscription_id: int, now: datetime) -> bool:

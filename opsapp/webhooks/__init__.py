@@ -2,8 +2,8 @@
 
 from flask import Flask
 
-from opsapp.webhooks import toss
+from opsapp.webhooks import gateways
 
 
 def install(app: Flask) -> None:
-    app.register_blueprint(toss.routes, url_prefix="/webhooks")
+    app.register_blueprint(gateways.routes, url_prefix="/webhooks")

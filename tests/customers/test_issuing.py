@@ -1,17 +1,11 @@
 import pytest
 from sqlalchemy import select, update
 
-from opsapp.customers import issuing, queries, rules
-from opsapp.customers.errors import MethodInUse, MethodNotUsable
+from opsapp.customers import claiming, issuing, queries, rules
+from opsapp.customers.errors import MethodNotUsable
 from opsapp.customers.models import PaymentMethod
-from opsapp.customers.payment_methods import (
-    NewMethod,
-    add_methods,
-    delete,
-    mark_expired,
-    set_default,
-)
-from opsapp.gateways.base import Answer, BillingKey, Outcome
+from opsapp.customers.payment_methods import NewMethod, add_methods, mark_expired, set_default
+from opsapp.gateways.values import Answer, BillingKey, Outcome
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.crypto import blind_index
@@ -112,19 +106,19 @@ def test_a_used_one_time_key_is_refused_and_wiped(app):
 def test_two_workers_on_the_same_ids_share_them(app):
     method_id = add(make_customer(), kind="card")
     with transaction():
-        [claim] = issuing._claim([method_id], by=WORKER)
+        [claim] = claiming.claim([method_id], by=WORKER)
     with transaction():
-        assert issuing._claim([method_id], by=WORKER) == []
+        assert claiming.claim([method_id], by=WORKER) == []
     assert claim.turns == 1
 
 
 def test_a_late_answer_of_a_worker_that_froze_is_discarded(app):
     method_id = add(make_customer(), kind="card")
     with transaction():
-        [frozen] = issuing._claim([method_id], by=WORKER)
+        [frozen] = claiming.claim([method_id], by=WORKER)
     make_due()
     with transaction():
-        [second] = issuing._claim([method_id], by=WORKER)
+        [second] = claiming.claim([method_id], by=WORKER)
     assert second.fence == frozen.fence + 1
     late = Answer(Outcome.APPROVED, billing_key=BillingKey("another", "card", None, None))
     with transaction():
@@ -165,26 +159,6 @@ def test_only_an_active_method_can_become_the_default(app):
     method_id = add(make_customer(), kind="card")
     with pytest.raises(MethodNotUsable, match="requested"), transaction():
         set_default(method_id, by=BY)
-
-
-def test_a_deleted_method_keeps_no_key(app):
-    method_id = make_method(make_customer())
-    with transaction():
-        delete(method_id, by=BY)
-    found = method(method_id)
-    assert (found.status, found.billing_key_sealed, found.billing_key_index) == (
-        "deleted", None, None,
-    )  # fmt: skip
-    with transaction():
-        delete(method_id, by=BY)
-
-
-def test_a_method_that_is_being_registered_cannot_be_deleted(app):
-    method_id = add(make_customer(), kind="card")
-    with transaction():
-        issuing._claim([method_id], by=WORKER)
-    with pytest.raises(MethodInUse), transaction():
-        delete(method_id, by=BY)
 
 
 def test_expired_is_said_once_and_never_of_an_account(app):

@@ -1,6 +1,6 @@
 """Payments made through the real verbs: a customer with a billing key of the real sandbox."""
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from opsapp.customers import issuing, registering
 from opsapp.customers.payment_methods import NewMethod, add_methods
@@ -11,6 +11,7 @@ from opsapp.kernel.ids import new_ref
 from opsapp.kernel.money import Money
 from opsapp.payments.models import Attempt, Payment, Refund
 from opsapp.payments.requesting import PaymentOrder, request_payments
+from opsapp.routing.models import GatewayCircuit
 
 BY = Actor("cli", "test")
 
@@ -63,8 +64,9 @@ def statuses(model: type = Attempt) -> list[str]:
 
 
 def make_everything_due() -> None:
-    """Leases, back-offs and planned times of attempts and refunds are over."""
+    """Leases, back-offs and planned times are over, and no gateway rests."""
     with transaction():
+        db.session.execute(delete(GatewayCircuit))
         for model in (Attempt, Refund):
             db.session.execute(
                 update(model).values(leased_until=None, due_at=clock.now(), hinted_at=None)

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from opsapp.channels import registry
 from opsapp.channels.base import Channel, Message, Outcome, Receipt
 from opsapp.customers.models import Customer
-from opsapp.gateways.base import Account
+from opsapp.gateways.values import Account
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import TransactionMisuse, db, transaction
@@ -194,6 +194,8 @@ def fact(customer_id: int, **changes: Any) -> PaymentFact:
         period_index=0,
         customer_id=customer_id,
         payment_method_id=1,
+        gateway_name="toss",
+        method_kind="card",
         amount_minor=9900,
         currency="KRW",
         attempt_id=11,

@@ -3,8 +3,8 @@ import threading
 import pytest
 from sqlalchemy import func, select
 
+from opsapp.customers.deleting import delete
 from opsapp.customers.errors import MethodNotUsable, MethodOfAnother
-from opsapp.customers.payment_methods import delete
 from opsapp.kernel.db import db, transaction
 from opsapp.kernel.errors import Invalid
 from opsapp.kernel.jobs import OutboxJob
@@ -47,7 +47,7 @@ def test_a_person_who_waits_is_served_at_once(app):
     place(order())
     with transaction():
         queues = db.session.scalars(select(OutboxJob.queue)).all()
-    assert list(queues) == ["charges"]
+    assert list(queues) == ["charges.toss"]
 
 
 def test_many_orders_wait_for_the_bulk_workers(app):

@@ -179,7 +179,8 @@ def test_two_workers_on_the_same_ids_share_them(app, gateway):
 
 def test_a_poisonous_row_does_not_spoil_its_neighbours(app, gateway, owner):
     payment_ids = make.make_payments(3)
-    owner.execute("UPDATE payments SET gateway_name = 'gone' WHERE id = %s", [payment_ids[1]])
+    mine = [payment_ids[1]]
+    owner.execute("UPDATE attempts SET gateway_name = 'gone' WHERE payment_id = %s", mine)
     take_a_turn(make.attempt_ids(payment_ids))
     assert make.statuses() == ["succeeded", "ready", "succeeded"]
 
@@ -222,10 +223,10 @@ def test_the_database_refuses_a_second_open_attempt(app, gateway, owner):
     make.make_payments()
     with pytest.raises(psycopg.errors.UniqueViolation, match="one_live_attempt"):
         owner.execute(
-            "INSERT INTO attempts (payment_id, number, payment_method_id, gateway_order_id, "
-            "idempotency_key, request_sealed, status, requested_by) "
-            "SELECT payment_id, 2, payment_method_id, 'other', 'other', request_sealed, 'ready', "
-            "requested_by FROM attempts"
+            "INSERT INTO attempts (payment_id, number, payment_method_id, gateway_name, "
+            "method_kind, flow, gateway_order_id, idempotency_key, request_sealed, status, "
+            "requested_by) SELECT payment_id, 2, payment_method_id, gateway_name, method_kind, "
+            "flow, 'other', 'other', request_sealed, 'ready', requested_by FROM attempts"
         )
 
 

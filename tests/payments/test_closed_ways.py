@@ -1,7 +1,6 @@
 """Ways to lose or double money that were open once; each test keeps its way closed."""
 
 import asyncio
-import json
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -9,9 +8,10 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from opsapp.customers import payment_methods
-from opsapp.gateways.base import Answer, Outcome
+from opsapp.customers import deleting
+from opsapp.gateways.http import Reply
 from opsapp.gateways.registry import connected, gateway_named
+from opsapp.gateways.values import Answer, Outcome
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import db, transaction
@@ -34,26 +34,26 @@ def take_a_turn(ids):
 
 def note_paths(monkeypatch):
     gateway, asked = gateway_named("toss"), []
-    send = gateway._send
+    send = gateway._ask
 
-    async def noted(method, path, *rest):
+    async def noted(method, path, **rest):
         asked.append(path)
-        return await send(method, path, *rest)
+        return await send(method, path, **rest)
 
-    monkeypatch.setattr(gateway, "_send", noted)
+    monkeypatch.setattr(gateway, "_ask", noted)
     return asked
 
 
 def answer_inquiries_with(monkeypatch, status, code):
     gateway = gateway_named("toss")
-    send = gateway._send
+    send = gateway._ask
 
-    async def answered(method, path, body, key, timeout_s):
+    async def answered(method, path, **rest):
         if method == "GET":
-            return status, {"code": code, "message": "점검 중입니다."}, None
-        return await send(method, path, body, key, timeout_s)
+            return Reply(status, {"code": code, "message": "점검 중입니다."}, {})
+        return await send(method, path, **rest)
 
-    monkeypatch.setattr(gateway, "_send", answered)
+    monkeypatch.setattr(gateway, "_ask", answered)
 
 
 def test_an_inquiry_that_is_itself_refused_says_nothing_about_the_charge(app, gateway, monkeypatch):
@@ -75,7 +75,7 @@ def test_a_deleted_card_is_not_charged_and_no_account_is_asked_for_in_its_place(
 ):
     [payment_id] = make.make_payments()
     with transaction():
-        payment_methods.delete(db.session.scalars(select(Attempt.payment_method_id)).one(), by=BY)
+        deleting.delete(db.session.scalars(select(Attempt.payment_method_id)).one(), by=BY)
     asked = note_paths(monkeypatch)
     take_a_turn(make.attempt_ids([payment_id]))
     assert asked == []
@@ -115,13 +115,13 @@ def test_a_call_that_waited_for_its_turn_at_the_rate_limit_is_not_sent_after_its
     toss = gateway_named("toss")
     toss.rate_per_s_max = 5.0  # five a second; a call may leave up to 0.5 s after its claim
     sent = {}
-    send = toss._send
+    send = toss._call
 
-    async def noted(method, path, body, key, timeout_s):
+    async def noted(method, path, *, body=None, key="", timeout_s=0):
         sent[key] = time.monotonic()
-        return await send(method, path, body, key, timeout_s)
+        return await send(method, path, body=body, key=key, timeout_s=timeout_s)
 
-    toss._send = noted
+    toss._call = noted
     with transaction():
         claims = charging._claim(ids, by=BY)
 
@@ -146,27 +146,6 @@ def test_a_refund_form_of_another_payment_is_not_taken_for_this_one(app, gateway
     with suppress(OpsError), transaction():
         told = request_refund(other, wish, by=BY)
     assert told != refund_of_one, "told that it is refunded, and it is not"
-
-
-def test_a_deposit_that_the_bank_takes_back_is_told_to_a_person(app, gateway):
-    [payment_id] = make.make_payments(kind="virtual_account")
-    take_a_turn(ids := make.attempt_ids([payment_id]))
-    [order_id] = make.order_ids([payment_id])
-    gateway.deposit(orderId=order_id)
-    make.make_everything_due()
-    take_a_turn(ids)
-    assert make.statuses(Payment) == ["paid"]
-    gateway.deposit(orderId=order_id, kind="reversed")
-    body = {"orderId": order_id, "status": "WAITING_FOR_DEPOSIT", "secret": "x"}
-    body["createdAt"] = "2026-11-22T00:00:00.000000"
-    headers = {"tosspayments-webhook-transmission-id": "delivery-1"}
-    app.test_client().post("/webhooks/toss", data=json.dumps(body), headers=headers)
-    make.make_everything_due()
-    take_a_turn(ids)
-    [there] = gateway.payments(order_id)
-    assert there["status"] == "WAITING_FOR_DEPOSIT"
-    with transaction():
-        assert db.session.scalars(select(Ticket.subject_id)).all() == [payment_id]
 
 
 def test_a_repeated_refund_that_is_still_under_way_is_not_called_refused():

@@ -10,8 +10,8 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from opsapp.customers.models import PaymentMethod
-from opsapp.gateways.base import Answer, Outcome
 from opsapp.gateways.registry import connected, gateway_named
+from opsapp.gateways.values import Answer, Outcome
 from opsapp.kernel import clock, jobs
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import db, transaction

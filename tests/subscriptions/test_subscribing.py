@@ -2,8 +2,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from opsapp.customers.deleting import delete
 from opsapp.customers.errors import MethodNotUsable, MethodOfAnother
-from opsapp.customers.payment_methods import delete
 from opsapp.kernel import clock
 from opsapp.kernel.db import transaction
 from opsapp.kernel.errors import Invalid, NotFound
@@ -57,7 +57,7 @@ def test_the_method_must_be_the_customers_own_and_alive(app):
         one(NewSubscription(mine, plan_id, method_id))
     with transaction():
         delete(method_id, by=BY)
-    with pytest.raises(MethodNotUsable, match="deleted"):
+    with pytest.raises(MethodNotUsable, match="deleting"):
         one(NewSubscription(other, plan_id, method_id))
     with pytest.raises(NotFound, match="payment method"):
         one(NewSubscription(mine, plan_id, 404))
