@@ -28,14 +28,17 @@ TITLE_LENGTH_MAX = 100  # of an order name at the gateway
 class NewOrder:
     """`order_ref` is the shop's own number: the same one again is the same order.
 
+    Without a registered method, `method_kind` says how the customer pays once.
     Raises Invalid naming the field.
     """
 
     order_ref: str
     customer_id: int
-    payment_method_id: int
+    payment_method_id: int | None
     title: str
     amount: Money
+    method_kind: str | None = None
+    bank: str | None = None  # of a virtual account, if the customer has a wish
 
     def __post_init__(self) -> None:
         if not self.order_ref or len(self.order_ref) > REF_LENGTH_MAX:
@@ -72,9 +75,10 @@ def place_orders(wishes: Sequence[NewOrder], *, by: Actor, hurry: bool = False) 
 
 
 def _require_own_methods(wishes: Sequence[NewOrder]) -> None:
-    methods = list_methods_by_id([wish.payment_method_id for wish in wishes])
-    for wish in wishes:
-        if (method := methods.get(wish.payment_method_id)) is None:
+    named = [wish for wish in wishes if wish.payment_method_id is not None]
+    methods = list_methods_by_id([w.payment_method_id for w in named if w.payment_method_id])
+    for wish in named:
+        if (method := methods.get(wish.payment_method_id or 0)) is None:
             raise NotFound(noun="payment method", id=wish.payment_method_id)
         if method.customer_id != wish.customer_id:
             raise MethodOfAnother(field="payment_method")
@@ -94,6 +98,8 @@ def _write(wishes: Sequence[NewOrder], *, by: Actor, hurry: bool) -> dict[str, i
             payment_method_id=wish.payment_method_id,
             title=wish.title,
             amount=wish.amount,
+            method_kind=wish.method_kind,
+            bank=wish.bank,
         )
         for order_id, wish in zip(ids, wishes, strict=True)
     ]

@@ -16,6 +16,10 @@ def list_by_ref(order_refs: Sequence[str]) -> dict[str, Order]:
     return {order.order_ref: order for order in rows}
 
 
+def get_order(order_id: int) -> Order:
+    return db.session.get_one(Order, order_id)
+
+
 def take_ids(count: int) -> list[int]:
     """Numbers for orders that are about to be written."""
     numbers = select(func.nextval("orders_id_seq")).select_from(func.generate_series(1, count))

@@ -1,0 +1,1 @@
+"""Payment links: what a shopper is asked to pay, and whether it was paid."""

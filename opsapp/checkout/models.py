@@ -1,0 +1,41 @@
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, func
+from sqlalchemy.orm import Mapped, mapped_column
+
+from opsapp.checkout.states import CHECKOUT
+from opsapp.kernel.db import Base
+from opsapp.kernel.money import Money
+
+
+class Checkout(Base):
+    """What a shopper is asked to pay by a link. The order is placed when they choose how."""
+
+    __tablename__ = "checkouts"
+    __table_args__ = (
+        CHECKOUT.check(),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        Index("checkouts_listed", "opened_at", "id"),
+        Index("checkouts_open", "status", "expires_at"),
+        Index("checkouts_customer", "customer_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(unique=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    order_ref: Mapped[str] = mapped_column(unique=True)
+    title: Mapped[str]
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    status: Mapped[str] = mapped_column(default=CHECKOUT.start.value)
+    # NULL until a way to pay was chosen.
+    order_id: Mapped[int | None] = mapped_column(ForeignKey("orders.id"), unique=True)
+    payment_id: Mapped[int | None] = mapped_column(ForeignKey("payments.id"), unique=True)
+    opened_by: Mapped[str]
+    opened_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    @property
+    def amount(self) -> Money:
+        return Money(self.amount_minor, self.currency)

@@ -1,0 +1,91 @@
+// Opens the window of the payment company by its own script, and copies an account number.
+// Everything else on these pages works without.
+(() => {
+  const $ = (query) => document.querySelector(query);
+
+  // A swapped fragment brings a new button: the page is asked, not the button.
+  const showCopies = () => {
+    if (navigator.clipboard) document.querySelectorAll("[data-copy]").forEach((button) => { button.hidden = false; });
+  };
+  document.addEventListener("htmx:afterSwap", showCopies);
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = button.dataset.copied;
+  });
+  showCopies();
+
+  const told = $("#window");
+  if (!told) return;
+  const fields = JSON.parse(told.textContent);
+  const trouble = $("#trouble");
+  const button = $("#open");
+
+  function fail(text) {
+    trouble.textContent = text || trouble.dataset.fault;
+    trouble.hidden = false;
+    button.hidden = false;
+    button.disabled = false;
+  }
+
+  const goBack = (address, values) => {
+    const target = new URL(address);
+    for (const [name, value] of Object.entries(values)) if (value) target.searchParams.set(name, value);
+    location.assign(target);
+  };
+
+  // Easy pay stands among the cards in this vendor's window.
+  const TOSS_METHODS = { card: "CARD", easy_pay: "CARD", transfer: "TRANSFER", mobile: "MOBILE_PHONE", virtual_account: "VIRTUAL_ACCOUNT" };
+
+  const vendors = {
+    async toss() {
+      const payment = TossPayments(fields.clientKey).payment({ customerKey: fields.customerKey });
+      const wish = {
+        method: TOSS_METHODS[fields.method],
+        amount: { currency: fields.currency, value: fields.amount },
+        orderId: fields.orderId,
+        orderName: fields.orderName,
+        customerName: fields.customerName,
+        successUrl: fields.successUrl,
+        failUrl: fields.failUrl,
+      };
+      await payment.requestPayment(wish);
+    },
+    async portone() {
+      const { successUrl, failUrl, ...request } = fields;
+      const answer = await PortOne.requestPayment(request);
+      if (!answer) return; // the browser has been sent on already
+      const address = answer.code ? failUrl : successUrl;
+      goBack(address, { paymentId: fields.paymentId, code: answer.code });
+    },
+    async stripe() {
+      const stripe = Stripe(fields.publishableKey, { locale: fields.locale });
+      const elements = stripe.elements({ clientSecret: fields.clientSecret });
+      elements.create("payment").mount("#vendor");
+      return async () => {
+        const { error } = await stripe.confirmPayment({ elements, confirmParams: { return_url: fields.returnUrl } });
+        if (error) fail(error.message);
+      };
+    },
+  };
+
+  let confirm; // where the vendor's form stands in our page, the button sends it
+  async function open() {
+    button.disabled = true;
+    trouble.hidden = true;
+    try {
+      if (confirm) {
+        await confirm();
+        return;
+      }
+      confirm = await vendors[told.dataset.vendor]();
+      button.hidden = !confirm;
+      button.disabled = false;
+    } catch {
+      fail(); // a window that was closed, or a script that did not load; codes are the server's to read
+    }
+  }
+  button.addEventListener("click", open);
+  open();
+})();
