@@ -7,13 +7,14 @@ not the absolute rates of a busy machine.
 import argparse
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from bench import audit, billing, importing, month, sandbox_cost
+from bench import audit, billing, importing, month, outage, sandbox_cost
 
 BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
     "billing": billing.run,
@@ -27,11 +28,15 @@ OUT = Path("build/bench")
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("name", choices=[*BENCHES, "all"])
+    parser.add_argument("name", choices=[*BENCHES, "outage", "all"])
+    parser.add_argument("--minutes", type=float, default=5, help="outage: how long it lasts")
+    parser.add_argument("--latency-s", type=float, default=30, help="outage: of each answer")
     parser.add_argument("--json", type=Path, help="where to write the result")
     wishes = parser.parse_args()
     names = list(BENCHES) if wishes.name == "all" else [wishes.name]
-    results = [BENCHES[name]() for name in names]
+    # It lasts as long as its outage, so `all` leaves it out.
+    apart = {"outage": partial(outage.run, minutes=wishes.minutes, latency_s=wishes.latency_s)}
+    results = [(BENCHES | apart)[name]() for name in names]
     for result in results:
         _show(result)
     if wishes.name == "all":

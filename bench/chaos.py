@@ -44,8 +44,8 @@ METHODS = ("card", "easy_pay", "transfer")
 
 # The times of production (reliability: leases, re-delivery), scaled down together.
 SCALED = {
-    "OPSAPP_TOSS_TIMEOUT_S": str(TIMEOUT_S),
-    "OPSAPP_TOSS_INQUIRY_TIMEOUT_S": "1",
+    "OPSAPP_GATEWAY_TIMEOUT_S": str(TIMEOUT_S),
+    "OPSAPP_GATEWAY_INQUIRY_TIMEOUT_S": "1",
     "OPSAPP_LEASE_MARGIN_S": "1",
     "OPSAPP_REHINT_AFTER_S": "2",
     "OPSAPP_CHUNK_SIZE": "10",

@@ -43,9 +43,9 @@ class Installation:
         )
         urllib.request.urlopen(request, timeout=5).close()
 
-    def query(self, sql: Any) -> list[Any]:
+    def query(self, sql: Any, *values: Any) -> list[Any]:
         with psycopg.connect(self.ready["database_url"], autocommit=True) as connection:
-            return connection.execute(sql).fetchall()
+            return connection.execute(sql, values or None).fetchall()
 
     def cpu_s(self) -> dict[str, float]:
         """CPU spent so far by each process group of the ready file, children included."""

@@ -7,13 +7,18 @@ from werkzeug.routing import IntegerConverter, Map
 from opsapp.console import (
     access,
     audit,
+    cash_receipts,
     customers,
+    deposits,
     errors,
+    failures,
     frame,
+    gateways,
     home,
     jobs,
     notifications,
     operations,
+    orders,
     payments,
     preferences,
     refunds,
@@ -21,12 +26,15 @@ from opsapp.console import (
     staff,
     subscriptions,
     tickets,
+    uncertain,
+    webhooks,
 )
 from opsapp.kernel.money import BIGINT_MAX
 
 NOUNS = (
-    home, signing_in, preferences, payments, refunds, subscriptions, customers, notifications,
-    tickets, jobs, audit, staff,
+    home, signing_in, preferences, payments, orders, cash_receipts, refunds, deposits,
+    uncertain, subscriptions, customers, notifications, tickets, webhooks, jobs, gateways,
+    failures, audit, staff,
 )  # fmt: skip
 
 

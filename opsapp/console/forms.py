@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from wtforms import HiddenField, PasswordField, RadioField, SelectField, StringField, TextAreaField
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
 
-from opsapp.console import words
+from opsapp.console import desk_words, words
 from opsapp.kernel.errors import Invalid
 from opsapp.kernel.locale import gettext as _
 from opsapp.kernel.money import Money, parse_money
@@ -21,9 +21,13 @@ YEARS = range(1900, 9999)  # at the ends of the calendar a day more or less is n
 FULL_OR_PARTIAL: list[Any] = ["full", "partial"]
 REASONS: list[Any] = ["", *words.REFUND_REASONS]
 ROLES: list[Any] = list(words.ROLE)
+METHOD_KINDS: list[Any] = list(words.METHOD_KIND)
+GATEWAYS: list[Any] = list(words.GATEWAY)
+BANKS: list[Any] = ["", *desk_words.REFUND_BANKS]
+DECISIONS: list[Any] = list(desk_words.DECISION)
 
 
-def _bare(amount: str | None) -> str:
+def bare(amount: str | None) -> str:
     """ "12,000원" and "₩12,000" are amounts as people write them."""
     return (amount or "").strip().removeprefix("₩").removesuffix("원").strip()
 
@@ -37,7 +41,7 @@ class RefundForm(FlaskForm):
     """`seen` is the refundable amount that the screen showed, `request_id` came with the form."""
 
     kind = RadioField(choices=FULL_OR_PARTIAL, default="full")
-    amount = StringField(filters=[_bare], validators=[Length(max=30)])
+    amount = StringField(filters=[bare], validators=[Length(max=30)])
     reason_code = SelectField(
         choices=REASONS,
         validators=[InputRequired(message="Choose a reason.")],
@@ -78,6 +82,56 @@ class RefundForm(FlaskForm):
         return f"{label}: {text}" if text else label
 
 
+class AccountForm(FlaskForm):
+    """What a customer said on the telephone; the room reads and checks it."""
+
+    bank = SelectField(
+        choices=BANKS, validators=[InputRequired(message="Choose a bank.")], default=""
+    )
+    number = StringField(
+        validators=[DataRequired(message="Enter the account number, 1 to 20 digits.")]
+    )
+    holder = StringField(
+        validators=[DataRequired(message="Enter the account holder, at most 60 characters.")]
+    )
+
+
+class ReturnForm(FlaskForm):
+    """`seen` is the amount of the case that the screen showed."""
+
+    reason = StringField(
+        validators=[
+            DataRequired(message="Say why; it is sent to the gateway as written."),
+            Length(max=150, message="At most 150 characters."),
+        ]
+    )
+    request_id = HiddenField(validators=[InputRequired(), Regexp(r"^[A-Za-z0-9_-]{16,64}\Z")])
+    seen = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9]{1,18}\Z")])
+
+
+class DecisionForm(FlaskForm):
+    """`seen` names the evidence that was on the screen; another one now is refused."""
+
+    outcome = RadioField(
+        choices=DECISIONS, validators=[InputRequired(message="Choose what was found.")]
+    )
+    evidence = StringField(
+        validators=[
+            DataRequired(message="Name at least one reference: a receipt, a mail, a call."),
+            Length(max=500, message="At most 500 characters."),
+        ]
+    )
+    reason = TextAreaField(
+        validators=[
+            DataRequired(message="Say why."),
+            Length(max=500, message="At most 500 characters."),
+        ]
+    )
+    gateway_key = StringField(validators=[Length(max=200)])
+    request_id = HiddenField(validators=[InputRequired(), Regexp(r"^[A-Za-z0-9_-]{16,64}\Z")])
+    seen = HiddenField(validators=[InputRequired(), Regexp(r"^[0-9a-f]{64}\Z")])
+
+
 class NoteForm(FlaskForm):
     note = TextAreaField(
         validators=[
@@ -85,6 +139,38 @@ class NoteForm(FlaskForm):
             Length(max=400, message="At most 400 characters."),
         ]
     )
+
+
+class RouteForm(FlaskForm):
+    """Amounts as people write them; an empty end is no end. The room checks what fits together."""
+
+    method_kind = SelectField(choices=METHOD_KINDS)
+    gateway_name = SelectField(choices=GATEWAYS)
+    currency = StringField(
+        default="KRW",
+        validators=[Regexp(r"^[A-Z]{3}\Z", message="Enter a currency, for example KRW.")],
+    )
+    amount_from = StringField(filters=[bare], validators=[Length(max=30)])
+    amount_to = StringField(filters=[bare], validators=[Length(max=30)])
+
+    def validate_amount_from(self, field: StringField) -> None:
+        self._minor(field)
+
+    def validate_amount_to(self, field: StringField) -> None:
+        self._minor(field)
+
+    @property
+    def ends(self) -> tuple[int, int | None]:
+        """Minor units; only after validation."""
+        return self._minor(self.amount_from) or 0, self._minor(self.amount_to)
+
+    def _minor(self, field: StringField) -> int | None:
+        if not field.data:
+            return None
+        try:
+            return parse_money(field.data, self.currency.data or "KRW").minor
+        except Invalid as error:
+            raise ValidationError(_("Enter the amount in digits, for example 12,000.")) from error
 
 
 class NewAccountForm(FlaskForm):

@@ -16,13 +16,14 @@ from flask import Flask, Response, current_app, g, render_template, request, url
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from opsapp.console import access, words
+from opsapp.console import access, ledger_words, log_words, order_words, ticket_words, words
 from opsapp.kernel import clock, locale, log
 from opsapp.kernel.clock import seoul_date
 from opsapp.kernel.locale import gettext as _
 from opsapp.kernel.masking import mask_account, mask_email, mask_name, mask_phone
 from opsapp.kernel.money import Money
-from opsapp.payments.explaining import explain
+from opsapp.payments import explaining
+from opsapp.payments.explaining import Explanation
 from opsapp.settings import current
 from opsapp.staff.rules import Permission
 
@@ -47,11 +48,18 @@ NAVIGATION = (
     ("console.home.show", "house", "Home", Permission.VIEW),
     ("console.payments.show_list", "credit-card", "Payments", Permission.VIEW),
     ("console.refunds.show_list", "arrow-counterclockwise", "Refunds", Permission.VIEW),
+    ("console.orders.show_list", "bag", "Orders", Permission.VIEW),
+    ("console.deposits.show_list", "bank", "Virtual accounts", Permission.VIEW),
+    ("console.cash_receipts.show_list", "receipt", "Cash receipts", Permission.VIEW),
+    ("console.uncertain.show_list", "question-diamond", "Uncertain outcomes", Permission.VIEW),
     ("console.subscriptions.show_list", "arrow-repeat", "Subscriptions", Permission.VIEW),
     ("console.customers.show_list", "people", "Customers", Permission.VIEW),
     ("console.tickets.show_list", "inbox", "Tickets", Permission.VIEW),
     ("console.notifications.show_list", "envelope", "Notices sent", Permission.VIEW),
+    ("console.webhooks.show_list", "broadcast", "Gateways' notices", Permission.VIEW),
     ("console.jobs.show", "stack", "Queues and schedules", Permission.VIEW),
+    ("console.gateways.show", "diagram-3", "Gateways", Permission.VIEW),
+    ("console.failures.show_list", "journal-x", "Failure codes", Permission.VIEW),
     ("console.audit.show_list", "shield-check", "Audit log", Permission.READ_LOG),
     ("console.staff.show_list", "person-gear", "Staff", Permission.MANAGE_STAFF),
 )
@@ -93,8 +101,20 @@ def because(reason: str) -> str:
         nth, bare = counted["nth"] or counted["last"], counted["code"]
         told = f"{hint(bare)} ({bare})" if hint(bare) else bare
         return f"{_('Failure {number}', number=nth)}: {told}" if nth else told
-    known = words.TICKET_REASON.get(head) or words.NOTICE_KIND.get(head) or head
-    return _(known) + bracket + code
+    known = ticket_words.REASON.get(head) or words.NOTICE_KIND.get(head) or head
+    return _in_words(known) + bracket + code
+
+
+def _in_words(reason: str) -> str:
+    """Whole, or with its number taken out, or with somebody's own words behind a colon."""
+    if (told := _(reason)) != reason:
+        return told
+    if len(numbers := re.findall(r"\d+", reason)) == 1:
+        key = reason.replace(numbers[0], "{number}")
+        if (told := _(key)) != key:
+            return told.replace("{number}", numbers[0])
+    head, colon, rest = reason.partition(": ")
+    return f"{_(head)}{colon}{_in_words(rest) if rest else rest}"
 
 
 def presets() -> list[tuple[str, str, str]]:
@@ -115,9 +135,27 @@ def presets() -> list[tuple[str, str, str]]:
     ]
 
 
-def hint(code: str | None) -> str:
+def hint(code: str | None, gateway_name: str | None = None) -> str:
     """What a gateway's failure code means, as it is said to the customer; "" if unknown."""
-    return explain(code or "", locale=locale.current_locale.get())
+    told = explain(code, gateway_name)
+    return told.hint if told else ""
+
+
+def explain(code: str | None, gateway_name: str | None = None) -> Explanation | None:
+    """What staff are told about a failure code; by the dictionary as it was when the page began."""
+    if not code:
+        return None
+    if "dictionary_is_fresh" not in g:
+        explaining.refresh()
+        g.dictionary_is_fresh = True
+    return explaining.explain(code, gateway_name=gateway_name, locale=locale.current_locale.get())
+
+
+def explain_reason(reason: str) -> Explanation | None:
+    """For the code that a log entry or a ticket names, if it names one."""
+    counted = re.fullmatch(COUNTED, reason.partition(" (")[0])
+    code = counted["code"] if counted else reason.partition(" (")[2].removesuffix(")")
+    return explain(code)
 
 
 def is_fragment() -> bool:
@@ -168,12 +206,19 @@ def _globals() -> dict[str, Any]:
         "_": locale.gettext,
         "Permission": Permission,
         "words": words,
+        "ledger_words": ledger_words,
+        "log_words": log_words,
+        "ticket_words": ticket_words,
+        "receipt_words": order_words,
         "because": because,
         "now": now,
         "real_now": lambda: datetime.now(UTC),
         "hint": hint,
+        "explain": explain,
+        "explain_reason": explain_reason,
         "presets": presets,
         "mode": current().mode,
+        "shop_name": current().shop_name,
         "asset": _asset,
         "bootstrap_file": _bootstrap_file,
         "navigation": NAVIGATION,

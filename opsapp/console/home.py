@@ -4,6 +4,7 @@ from opsapp.console import access, frame
 from opsapp.console.access import requires
 from opsapp.insights import counting_days, listing_people, reading_log, watching
 from opsapp.kernel import jobs, leadership
+from opsapp.routing import queries as routing
 from opsapp.staff.rules import Permission
 
 routes = Blueprint("home", __name__)
@@ -27,6 +28,7 @@ def show() -> str:
         tomorrow=counting_days.forecast_tomorrow(now),
         redis_answers=jobs.redis_answers(),
         leader_seen_at=leadership.leader_seen_at(),
+        gateways=routing.list_pictures(),
         seal=reading_log.find_last_seal(),
         is_mine=access.visitor().account_id,
     )

@@ -3,7 +3,8 @@ from flask import Blueprint, render_template
 from opsapp import reactions
 from opsapp.console.access import requires
 from opsapp.insights import watching
-from opsapp.kernel import jobs, leadership
+from opsapp.kernel import jobs, leadership, turns
+from opsapp.routing import queries as routing
 from opsapp.staff.rules import Permission
 
 routes = Blueprint("jobs", __name__, url_prefix="/jobs")
@@ -26,8 +27,9 @@ def _figures() -> dict[str, object]:
     redis_answers = jobs.redis_answers()
     return {
         "redis_answers": redis_answers,
-        "queues": watching.list_queues(redis_answers=redis_answers),
-        "backlog": watching.list_backlog(reactions.WORK),
+        "queues": watching.list_queues(reactions.WORK, redis_answers=redis_answers),
+        "gateways": routing.list_pictures(),
+        "backlog": turns.list_backlog(reactions.WORK),
         "failed": watching.list_failed_jobs(),
         "recent": watching.list_recent_jobs(),
         "schedulers": leadership.list_schedulers(),

@@ -1,5 +1,6 @@
 """What machines ask: is the process alive, can it do its work, how much waits."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -9,8 +10,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from opsapp import reactions
 from opsapp.console.access import public
-from opsapp.insights import watching
-from opsapp.kernel import clock, jobs, leadership, schema
+from opsapp.insights import counting_codes, showing_uncertain, watching
+from opsapp.kernel import clock, jobs, leadership, schema, turns
+from opsapp.routing import queries as routing
+from opsapp.routing.queries import Picture
+from opsapp.routing.states import CircuitStatus
 from opsapp.settings import current
 
 routes = Blueprint("operations", __name__)
@@ -46,17 +50,36 @@ def show_metrics() -> Response:
     """Prometheus text: counts and ages only."""
     now = clock.now()  # due times are business time
     lines = []
-    for row in watching.list_backlog(reactions.WORK):
-        lines.append(f'opsapp_due_rows{{table="{row.table}"}} {row.due}')
+    for row in turns.list_backlog(reactions.WORK):
+        lines.append(f'opsapp_due_rows{{table="{row.name}"}} {row.due}')
         late_s = (now - row.oldest_due_at).total_seconds() if row.oldest_due_at else 0
-        lines.append(f'opsapp_oldest_due_seconds{{table="{row.table}"}} {max(late_s, 0):.0f}')
-    for queue in watching.list_queues(redis_answers=jobs.redis_answers()):
+        lines.append(f'opsapp_oldest_due_seconds{{table="{row.name}"}} {max(late_s, 0):.0f}')
+    for queue in watching.list_queues(reactions.WORK, redis_answers=jobs.redis_answers()):
         lines.append(f'opsapp_outbox_jobs{{queue="{queue.name}"}} {queue.undelivered}')
         if queue.in_redis is not None:
             lines.append(f'opsapp_redis_jobs{{queue="{queue.name}"}} {queue.in_redis}')
+    lines += [line for gateway in routing.list_pictures() for line in _gateway_lines(gateway)]
+    for each in counting_codes.measure_coverage():
+        label = f'{{gateway="{each.gateway_name}"}}'
+        lines.append(f"opsapp_failures_with_code{label} {each.failures}")
+        lines.append(f"opsapp_failures_with_known_code{label} {each.mapped}")
+    uncertain_s = showing_uncertain.oldest_uncertain_s()
+    lines.append(f"opsapp_oldest_uncertain_seconds {uncertain_s:.0f}")
     silent_s = _leader_silent_s()
     lines.append(f"opsapp_scheduler_leading {int(silent_s is not None)}")
+    lines += [f"{counter} {count}" for counter, count in jobs.read_counters().items()]
     return Response("\n".join(lines) + "\n", mimetype="text/plain; version=0.0.4")
+
+
+def _gateway_lines(gateway: Picture) -> Iterator[str]:
+    """The window's figures stand for the minute since its first trouble: 0 while all is well."""
+    circuit, label = gateway.circuit, f'gateway="{gateway.name}"'
+    for status in CircuitStatus:
+        is_it = int(circuit.status == status)
+        yield f'opsapp_gateway_circuit{{{label},state="{status}"}} {is_it}'
+    yield f"opsapp_gateway_window_calls{{{label}}} {circuit.calls}"
+    yield f"opsapp_gateway_window_failures{{{label}}} {circuit.failures}"
+    yield f"opsapp_gateway_window_slow{{{label}}} {circuit.slow}"
 
 
 def _leader_silent_s() -> float | None:

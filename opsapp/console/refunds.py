@@ -1,4 +1,7 @@
-"""Give money back: a form, a review of what will happen, then the live progress."""
+"""Give money back: a form, a review of what will happen, then the live progress.
+
+A deposit goes back to a bank account: the panel then asks for it, or shows what is in its way.
+"""
 
 from typing import Any
 
@@ -6,9 +9,9 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from opsapp.console import access, errors, forms, frame, words
+from opsapp.console import access, desk_words, errors, forms, frame, words
 from opsapp.console.access import requires
-from opsapp.console.forms import RefundForm
+from opsapp.console.forms import AccountForm, NoteForm, RefundForm, ReturnForm
 from opsapp.insights import listing_refunds, showing_payments
 from opsapp.insights.listing_refunds import RefundWishList
 from opsapp.kernel import jobs
@@ -16,15 +19,17 @@ from opsapp.kernel.db import transaction
 from opsapp.kernel.errors import OpsError
 from opsapp.kernel.ids import new_ref
 from opsapp.kernel.money import Money
-from opsapp.payments import refunding
-from opsapp.payments.errors import RefundableChanged
+from opsapp.payments import asking_accounts, finding_refunds, inquiring, refunding
+from opsapp.payments.errors import BeingAsked, NotRefundable, RefundableChanged
+from opsapp.payments.limiting import RefundLimits, limits_of
 from opsapp.payments.states import REFUNDABLE
 from opsapp.staff import queries as staff
 from opsapp.staff.rules import Permission
 
 routes = Blueprint("refunds", __name__)
 
-ENDED = ("succeeded", "refused", "needs_human")
+# In these the machine does nothing more by itself.
+ENDED = ("succeeded", "refused", "needs_human", "awaiting_account")
 # Seconds between two looks at a refund under way.
 POLLS_S = (2, 2, 3, 5, 8, 10)
 
@@ -68,6 +73,7 @@ def review(payment_id: int) -> Answer:
         method=showing_payments.find_charged_method(payment_id),
         form=form,
         left=payment.refundable - form.wished,
+        limits=_find_limits(payment),
     )
     return _shown(payment_id, panel)
 
@@ -80,15 +86,11 @@ def request_refund(payment_id: int) -> Answer:
     payment, _customer, _ref = showing_payments.get_payment(payment_id)
     if not form.validate_on_submit():
         return _shown(payment_id, render_form(payment, form)), 422
-    wish = refunding.RefundWish(
-        request_id=form.request_id.data or "",
-        amount=form.wished,
-        seen_refundable_minor=int(form.seen.data or 0),
-        reason=form.reason,
-    )
+    actor = access.current_actor()
     try:
-        with transaction():
-            refund_id = refunding.request_refund(payment_id, wish, by=access.current_actor())
+        refund_id = refunding.request_refund_or_look(payment_id, _wish(form), by=actor)
+    except BeingAsked:
+        return _shown(payment_id, render_panel(payment)), 409
     except OpsError as error:
         return _conflict(payment_id, form, error)
     if not frame.is_fragment():
@@ -114,6 +116,90 @@ def show_form(payment_id: int) -> Answer:
     return _shown(payment_id, render_form(payment, form))
 
 
+@routes.get("/payments/<id:payment_id>/refunds/panel")
+@requires(Permission.REFUND, polled=True)
+def show_panel(payment_id: int) -> str:
+    """What can be done now, for a panel that waited for the gateway's answer."""
+    payment, _customer, _ref = showing_payments.get_payment(payment_id)
+    return _shown(payment_id, render_panel(payment))
+
+
+@routes.post("/refunds/<id:refund_id>/account")
+@requires(Permission.REFUND)
+def type_account(refund_id: int) -> Answer:
+    """The customer has told the account on the telephone."""
+    form = AccountForm()
+    if not form.validate_on_submit():
+        return _account_page(refund_id, form), 422
+    told = (form.bank.data or "", form.number.data or "", form.holder.data or "")
+    try:
+        account = asking_accounts.read_account(bank=told[0], number=told[1], holder=told[2])
+        with transaction():
+            asking_accounts.type_account(refund_id, account, by=access.current_actor())
+    except OpsError as error:
+        return _account_page(refund_id, form, errors.told(error)), error.http_status
+    return _back(refund_id)
+
+
+@routes.post("/refunds/<id:refund_id>/holder")
+@requires(Permission.REFUND)
+def confirm_holder(refund_id: int) -> Answer:
+    form = NoteForm()
+    if not form.validate_on_submit():
+        return _account_page(refund_id, AccountForm(formdata=None), note=form), 422
+    with transaction():
+        reason = form.note.data or ""
+        asking_accounts.confirm_holder(refund_id, reason=reason, by=access.current_actor())
+    return _back(refund_id)
+
+
+@routes.post("/refunds/<id:refund_id>/ask-again")
+@requires(Permission.REFUND)
+def ask_again(refund_id: int) -> Answer:
+    """Another link to the customer."""
+    with transaction():
+        asking_accounts.ask_again(refund_id, by=access.current_actor())
+    return _back(refund_id)
+
+
+@routes.post("/refunds/<id:refund_id>/withdraw")
+@requires(Permission.REFUND)
+def withdraw(refund_id: int) -> Answer:
+    form = NoteForm()
+    if not form.validate_on_submit():
+        return _account_page(refund_id, AccountForm(formdata=None), note=form), 422
+    with transaction():
+        asking_accounts.withdraw(refund_id, reason=form.note.data or "", by=access.current_actor())
+    return _back(refund_id)
+
+
+@routes.get("/refunds/returns/<id:unmatched_id>")
+@requires(Permission.REFUND)
+def show_return(unmatched_id: int) -> str:
+    """Money that no payment wanted: how it goes back."""
+    case = finding_refunds.get_unmatched(unmatched_id)
+    form = ReturnForm(formdata=None, request_id=new_ref("req"), seen=str(case.amount_minor))
+    return _return_page(unmatched_id, form)
+
+
+@routes.post("/refunds/returns/<id:unmatched_id>")
+@requires(Permission.REFUND)
+def request_return(unmatched_id: int) -> Answer:
+    form = ReturnForm()
+    case = finding_refunds.get_unmatched(unmatched_id)
+    if not form.validate_on_submit():
+        return _return_page(unmatched_id, form), 422
+    seen = int(form.seen.data or 0)
+    amount = Money(seen, case.currency) if seen else case.amount
+    wish = refunding.RefundWish(form.request_id.data or "", amount, seen, form.reason.data or "")
+    try:
+        with transaction():
+            refund_id = refunding.request_return(unmatched_id, wish, by=access.current_actor())
+    except OpsError as error:
+        return _return_page(unmatched_id, form, errors.told(error)), error.http_status
+    return _back(refund_id)
+
+
 def fresh_form(refundable: Money) -> RefundForm:
     """Carries the number that makes a double click one refund, and the amount seen."""
     return RefundForm(
@@ -124,16 +210,89 @@ def fresh_form(refundable: Money) -> RefundForm:
     )
 
 
+def render_panel(payment: Any, notice: str = "") -> Markup:
+    """The next thing to do about refunds of this payment."""
+    if (refund := finding_refunds.find_awaiting_account(payment.id)) is not None:
+        return render_account(refund, notice=notice)
+    if inquiring.is_uncertain(payment.id):
+        return frame.fragment("console/refunds/_asking.html", payment=payment, notice=notice)
+    return render_form(payment, fresh_form(payment.refundable), notice)
+
+
 def render_form(payment: Any, form: RefundForm, notice: str = "") -> Markup:
     is_refundable = payment.status in REFUNDABLE and payment.refundable.minor > 0
+    limits = _find_limits(payment)
     return frame.fragment(
         "console/refunds/_form.html",
         payment=payment,
         form=form,
         notice=notice,
-        is_refundable=is_refundable,
+        is_refundable=is_refundable and limits is not None and not limits.is_month_over,
+        limits=limits,
         reasons=words.REFUND_REASONS,
     )
+
+
+def render_account(
+    refund: Any,
+    form: AccountForm | None = None,
+    *,
+    notice: str = "",
+    note: NoteForm | None = None,
+) -> Markup:
+    """A refund that waits for a bank account: whose turn it is, and every way on."""
+    return frame.fragment(
+        "console/refunds/_account.html",
+        refund=refund,
+        form=form or AccountForm(formdata=None),
+        note=note or NoteForm(formdata=None),
+        banks=desk_words.REFUND_BANKS,
+        notice=notice,
+    )
+
+
+def _wish(form: RefundForm) -> refunding.RefundWish:
+    return refunding.RefundWish(
+        request_id=form.request_id.data or "",
+        amount=form.wished,
+        seen_refundable_minor=int(form.seen.data or 0),
+        reason=form.reason,
+    )
+
+
+def _find_limits(payment: Any) -> RefundLimits | None:
+    """None when its gateway is not connected any more."""
+    try:
+        return limits_of(payment, paid_at=payment.paid_at)
+    except NotRefundable:
+        return None
+
+
+def _account_page(
+    refund_id: int, form: AccountForm, notice: str = "", note: NoteForm | None = None
+) -> str:
+    refund = finding_refunds.get_refund(refund_id)
+    panel = render_account(refund, form, notice=notice, note=note)
+    return render_detail(refund.payment_id, panel)
+
+
+def _return_page(unmatched_id: int, form: ReturnForm, notice: str = "") -> str:
+    case = finding_refunds.get_unmatched(unmatched_id)
+    payment, customer, _ref = showing_payments.get_payment(case.payment_id)
+    return render_template(
+        "console/refunds/return.html",
+        case=case,
+        payment=payment,
+        customer=customer,
+        form=form,
+        notice=notice,
+        limits=_find_limits(payment),
+    )
+
+
+def _back(refund_id: int) -> Response:
+    payment_id = finding_refunds.get_refund(refund_id).payment_id
+    return redirect(url_for("console.payments.show", payment_id=payment_id))
 
 
 def _progress(refund_id: int, *, turn: int) -> str:
@@ -174,5 +333,5 @@ def render_detail(payment_id: int, panel: Markup | None = None) -> str:
         "console/payments/detail.html",
         picture=picture,
         names=staff.names_of_actors(actors),
-        panel=panel or render_form(payment, fresh_form(payment.refundable)),
+        panel=panel or render_panel(payment),
     )

@@ -25,6 +25,7 @@ PAYMENT = {
     "uncertain": Word("Uncertain", "question-diamond", "warning"),
 }
 ATTEMPT = {
+    "at_window": Word("At the payment window", "window", "info"),
     "ready": Word("Planned", "calendar-event", "info"),
     "inflight": Word("In progress", "arrow-repeat", "info"),
     "waiting": Word("Awaiting deposit", "bank", "info"),
@@ -35,6 +36,7 @@ ATTEMPT = {
     "needs_human": Word("A person must look", "person-exclamation", "danger"),
 }
 REFUND = {
+    "awaiting_account": Word("Bank account needed", "bank", "warning"),
     "requested": Word("Requested", "hourglass-split", "info"),
     "inflight": Word("In progress", "arrow-repeat", "info"),
     "unknown": Word("Uncertain", "question-diamond", "warning"),
@@ -55,6 +57,8 @@ METHOD = {
     "active": Word("Usable", "check-circle", "success"),
     "refused": Word("Refused", "x-circle", "danger"),
     "expired": Word("Expired", "calendar-x", "danger"),
+    "blocked": Word("Blocked", "ban", "danger"),
+    "deleting": Word("Being deleted", "arrow-repeat", "info"),
     "needs_human": Word("A person must look", "person-exclamation", "danger"),
     "deleted": Word("Deleted", "trash", "secondary"),
 }
@@ -74,7 +78,46 @@ ACCOUNT = {
     "active": Word("Active", "check-circle", "success"),
     "disabled": Word("Disabled", "slash-circle", "secondary"),
 }
+CIRCUIT = {
+    "closed": Word("In service", "check-circle", "success"),
+    "open": Word("Resting after faults", "x-octagon", "danger"),
+    "probing": Word("Being tried out", "activity", "warning"),
+    "paused": Word("Stopped", "pause-circle", "danger"),
+}
+UNMATCHED = {
+    "open": Word("To be decided", "exclamation-diamond", "warning"),
+    "returning": Word("Going back", "arrow-counterclockwise", "info"),
+    "returned": Word("Gone back", "arrow-counterclockwise", "secondary"),
+    "accepted": Word("Accepted", "check-circle", "success"),
+}
+CHECKOUT = {
+    "open": Word("Link can be used", "link-45deg", "info"),
+    "paid": Word("Paid by link", "check-circle", "success"),
+    "expired": Word("Time is over", "calendar-x", "secondary"),
+    "cancelled": Word("Withdrawn", "slash-circle", "secondary"),
+}
+RECEIPT = {
+    "wanted": Word("Wanted when paid", "calendar-event", "info"),
+    "requested": Word("Requested", "hourglass-split", "info"),
+    "in_progress": Word("At the tax office", "arrow-repeat", "info"),
+    "issued": Word("Receipt issued", "check-circle", "success"),
+    "cancelling": Word("Being cancelled", "arrow-repeat", "info"),
+    "cancelled": Word("Cancelled", "slash-circle", "secondary"),
+    "failed": Word("Refused", "x-circle", "danger"),
+    "withdrawn": Word("Withdrawn", "slash-circle", "secondary"),
+    "needs_human": Word("A person must look", "person-exclamation", "danger"),
+}
+EVENT = {
+    "stored": Word("Waiting to be looked into", "hourglass-split", "info"),
+    "reading": Word("The gateway is being asked", "arrow-repeat", "info"),
+    "applied": Word("Applied", "check-circle", "success"),
+    "ignored": Word("Nothing new", "slash-circle", "secondary"),
+    "needs_human": Word("A person must look", "person-exclamation", "danger"),
+}
 TABLES = {
+    "checkout": CHECKOUT,
+    "cash_receipt": RECEIPT,
+    "gateway_event": EVENT,
     "payment": PAYMENT,
     "attempt": ATTEMPT,
     "refund": REFUND,
@@ -82,16 +125,21 @@ TABLES = {
     "payment_method": METHOD,
     "notice": NOTICE,
     "ticket": TICKET,
+    "unmatched_money": UNMATCHED,
     "staff_account": ACCOUNT,
+    "gateway_circuit": CIRCUIT,
 }
 
 METHOD_KIND = {
     "card": "Card",
     "transfer": "Bank transfer",
     "easy_pay": "Easy pay",
+    "mobile": "Mobile phone",
     "virtual_account": "Virtual account",
 }
 SUBJECT = {
+    "checkout": "Payment link",
+    "cash_receipt": "Cash receipt",
     "payment": "Payment",
     "attempt": "Attempt",
     "refund": "Refund",
@@ -100,10 +148,15 @@ SUBJECT = {
     "payment_method": "Payment method",
     "notice": "Notice",
     "ticket": "Ticket",
+    "unmatched_money": "Unmatched money",
     "staff_account": "Staff account",
     "customer": "Customer",
+    "failure_code": "Failure code",
+    "unmapped_code": "Unknown failure code",
     "audit_log": "Audit log",
     "gateway_event": "Gateway's notice",
+    "gateway_circuit": "Gateway",
+    "gateway_route": "Route",
     "job": "Job",
 }
 ROLE = {
@@ -112,7 +165,7 @@ ROLE = {
     "admin": "Administrator",
     "auditor": "Auditor",
 }
-GATEWAY = {"toss": "Toss Payments"}
+GATEWAY = {"toss": "Toss Payments", "portone": "PortOne", "stripe": "Stripe"}
 
 # What the failure class means, and who has to do something about it.
 FAILURE = {
@@ -147,12 +200,17 @@ NEXT_STEP = {
     "partly_refunded": "Part of it was given back. The rest can still be refunded.",
     "refunded": "All of it was given back. Nothing more can be done.",
     "cancelled": "It was withdrawn before any money was taken.",
+    "undecided": (
+        "The gateway has given no certain answer, and nobody asks it by itself any more. A person "
+        "compares both records and decides; do not charge again."
+    ),
     "uncertain": (
         "The gateway's answer is missing: money may or may not have been taken. We keep asking; "
         "do not charge again."
     ),
 }
 REFUND_STEP = {
+    "awaiting_account": "The amount is reserved. It goes back once a bank account is named.",
     "requested": "Saved. It goes to the gateway in its turn.",
     "inflight": "The gateway is being asked.",
     "unknown": "The gateway's answer is missing. We ask again under the same key.",
@@ -168,19 +226,12 @@ REFUND_REASONS = {
     "price_correction": "Price corrected",
     "other": "Other reason",
 }
-TICKET_REASON = {
-    "repeated_failure": "Payment failed repeatedly",
-    "method_unusable": "Payment method cannot be used",
-    "gateway_keeps_failing": "Gateway keeps failing",
-    "registration_stuck": "Card registration is stuck",
-    "uncertain_attempt": "Payment result uncertain",
-    "refund_stuck": "Refund is stuck",
-    "refund_refused": "Refund refused by the gateway",
-    "gateway_disagrees": "The gateway says otherwise",
-}
 NOTICE_KIND = {
+    "payment_link": "Payment link",
+    "refund_account_asked": "Bank account asked for",
     "payment_failed": "Payment failed",
     "payment_method_unusable": "Payment method cannot be used",
+    "payment_method_deleted": "Payment method deleted at the gateway",
     "deposit_requested": "Account to pay into",
     "refund_made": "Refund made",
     "subscription_suspended": "Subscription suspended",
@@ -227,58 +278,28 @@ SUBSCRIPTION_DONE = {
     "charge_now": "The charge is on its way. Its result appears below.",
     "cancel": "Cancelled.",
 }
-TICKET_STEP = {
-    "repeated_failure": (
-        "Call the customer: another card, or the limit raised. Then charge the subscription again."
-    ),
-    "method_unusable": "Ask the customer to register another payment method.",
-    "gateway_keeps_failing": "Ask the gateway what is wrong; the customer can do nothing here.",
-    "registration_stuck": "Ask the customer to register the card again.",
-    "uncertain_attempt": (
-        "Look the order number up in the gateway's own console before doing anything else."
-    ),
-    "refund_stuck": "Look the cancellation up in the gateway's own console; then settle it here.",
-    "refund_refused": "Read the gateway's reason in the timeline; nothing was given back.",
-    "gateway_disagrees": (
-        "Compare the payment in the gateway's own console: money may have been taken back."
-    ),
-}
 CHANNEL = {"email": "E-mail"}
 WORK = {
     "attempts": "Charges and inquiries",
     "refunds": "Refunds",
+    "gateway_events": "Gateways' notices",
+    "cash_receipts": "Cash receipts",
     "payment_methods": "Card registrations",
     "notices": "Notices",
 }
 PERMISSION = {
+    "manage_orders": "Make payment links",
+    "manage_receipts": "Issue and cancel cash receipts",
+    "decide_uncertain": "Decide uncertain outcomes",
     "view": "See everything operational",
     "refund": "Refund",
     "manage_subscriptions": "Manage subscriptions",
     "work_tickets": "Work on tickets",
     "read_log": "Read the audit log",
     "manage_staff": "Manage staff",
-}
-TRANSFER = {
-    "charge": "Charge",
-    "refund_requested": "Refund requested",
-    "refund": "Refund",
-    "refund_refused": "Refund refused",
-}
-TRANSFER_MEANING = {
-    "charge": "The gateway took the customer's money and owes it to us.",
-    "refund_requested": "Set aside for the refund until the gateway has answered.",
-    "refund": "Given back; the gateway owes us that much less.",
-    "refund_refused": "The refund did not happen; what was set aside is ours again.",
-}
-LEDGER = {
-    "gateway_clearing": "Owed by the gateway",
-    "sales": "Sales",
-    "refunds": "Refunds",
-    "refunds_in_transit": "Refunds in transit",
-}
-ACTION = {
-    "subscription.started": "Subscribed",
-    "staff_account.signed_in": "Signed in",
+    "manage_methods": "Manage payment methods",
+    "edit_failure_codes": "Edit failure codes",
+    "manage_gateways": "Stop gateways and set routes",
 }
 # Banks of virtual accounts, by the clearing house's codes that the gateway sends.
 BANK = {
@@ -287,55 +308,13 @@ BANK = {
     "32": "Busan Bank", "34": "Gwangju Bank", "37": "Jeonbuk Bank", "39": "Kyongnam Bank",
     "45": "Saemaul Geumgo", "71": "Korea Post", "81": "Hana Bank", "88": "Shinhan Bank",
     "89": "K Bank", "90": "Kakao Bank", "92": "Toss Bank",
+    "02": "Korea Development Bank",
+    "06": "KB Kookmin Bank",
+    "27": "Citibank Korea",
+    "35": "Jeju Bank",
+    "48": "Shinhyup",
+    "64": "National Forestry Cooperative",
 }  # fmt: skip
-# What rooms fill into their refusals.
-FILLED_IN = (
-    "The period ends before it begins.",
-    "a deposit is given back to a bank account, not yet known",
-    "cancelled",
-    "customer",
-    "payment",
-    "refund",
-    "resumed",
-    "staff account",
-    "subscription",
-    "ticket",
-)
-# Reasons that machines write into the log, as people read them.
-BECAUSE = (
-    "Redis held a job that is not ours; it was refused",
-    "address_braked",
-    "another payment method was given",
-    "approved by the gateway",
-    "attempt 2 planned",
-    "attempt 3 planned",
-    "cancelled",
-    "charged by staff",
-    "claimed, to be inquired",
-    "claimed, to be sent",
-    "found given back at the gateway",
-    "no certain answer",
-    "no certain answer in many turns",
-    "locked_or_disabled",
-    "no readable answer",
-    "not found yet",
-    "not found: the same key may be sent again",
-    "paused",
-    "refunded by the gateway",
-    "resumed after it was paused",
-    "resumed after it was suspended",
-    "subscribed",
-    "taken",
-    "the channel took it",
-    "the gateway refused; no money moved",
-    "the missing period was paid",
-    "the subscription was cancelled",
-    "the subscription was paused",
-    "the subscription was suspended",
-    "unknown_email",
-    "waiting for the deposit",
-    "wrong_password",
-)
 INTERVAL = {
     "day": ("Every day", "Every {count} days"),
     "week": ("Every week", "Every {count} weeks"),

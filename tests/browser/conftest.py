@@ -70,8 +70,14 @@ def scene(house: Flask, gateway: GatewayControls) -> Scene:
 
 
 @pytest.fixture
-def url(house: Flask, environment: Callable[[], dict[str, str]], tmp_path: Path) -> Iterator[str]:
-    port = free_port()
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+def url(
+    house: Flask, environment: Callable[[], dict[str, str]], tmp_path: Path, port: int
+) -> Iterator[str]:
     command = (sys.executable, "-m", "gunicorn", "wsgi:app", "--no-control-socket")
     options = ("--bind", f"127.0.0.1:{port}", "--worker-class", "gthread", "--threads", "4")
     with (tmp_path / "web.log").open("wb") as log:
@@ -119,11 +125,13 @@ class Screen:
 def open_screen(browser: Browser, url: str) -> Iterator[Callable[..., Screen]]:
     contexts: list[BrowserContext] = []
 
-    def build(role: str | None = "cs", *, phone: bool = False, dark: bool = False) -> Screen:
+    def build(
+        role: str | None = "cs", *, phone: bool = False, dark: bool = False, locale: str = "ko"
+    ) -> Screen:
         context = browser.new_context(
             viewport=PHONE if phone else DESKTOP,
             color_scheme="dark" if dark else "light",
-            locale="ko-KR",
+            locale={"ko": "ko-KR", "en": "en-US"}[locale],
         )
         context.set_default_timeout(10_000)
         contexts.append(context)

@@ -3,12 +3,42 @@
 import json
 import os
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from sqlalchemy import update
 
+from opsapp.customers.models import Customer
+from opsapp.kernel.db import db, transaction
+from opsapp.settings import Settings
+from tests.browser.test_paying import aside
+from tests.factories.bad_days import (
+    SECOND_GATEWAY,
+    BadDay,
+    have_a_bad_day,
+    paths_of_ways_to_pay,
+)
+from tests.portal.conftest import with_window
+
+FOLDER = os.environ.get("OPSAPP_SCREENS_DIR")
 WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]}}
-LOOKS = [(phone, dark) for phone in (False, True) for dark in (False, True)]
+LOOKS = ["ko-desk-light", "ko-desk-dark", "ko-phone-light", "ko-phone-dark"]
+# Other words change no structure: for the eye only.
+LOOKS += ["en-desk-light", "en-phone-light"] if FOLDER else []
+
+
+@pytest.fixture
+def settings(settings: Settings, sandbox_url: str, port: int) -> Settings:
+    """Two gateways, of which one is asked nothing, and a window that leads back here."""
+    here = {"public_url": f"http://127.0.0.1:{port}", "shop_name": "한빛상점"}
+    known = with_window(settings, sandbox_url).model_dump() | here | SECOND_GATEWAY
+    return type(settings)(**known)
+
+
+@pytest.fixture
+def day(house, gateway, scene) -> BadDay:
+    return aside(lambda: have_a_bad_day(house, gateway, scene))
 
 
 def paths(scene):
@@ -31,28 +61,57 @@ def paths(scene):
         "ticket": f"/console/tickets/{scene.ticket}",
         "notifications": "/console/notifications/",
         "jobs": "/console/jobs/",
+        "gateways": "/console/settings/gateways/",
         "audit": "/console/audit/",
         "staff": "/console/staff/",
         "not-found": "/console/payments/999999",
     }
 
 
-@pytest.mark.parametrize(("phone", "dark"), LOOKS)
-def test_no_screen_shuts_anybody_out_or_upsets_the_browser(open_screen, scene, phone, dark):
-    screen = open_screen(None, phone=phone, dark=dark)
-    look = f"{'phone' if phone else 'desk'}-{'dark' if dark else 'light'}"
+def paths_of_shoppers(day):
+    links = {f"pay-{stage}": link for stage, link in day.links.items()}
+    links["pay-waiting"] = f"{day.links['at_window']}/result"
+    return links | {
+        "pay-wrong": "/pay/nobody-has-this-link",
+        "refund-account": day.refund_account,
+        "window": day.window,
+    }
+
+
+@pytest.mark.parametrize("look", LOOKS)
+def test_no_screen_shuts_anybody_out_or_upsets_the_browser(open_screen, house, scene, day, look):
+    locale, place, theme = look.split("-")
+    screen = open_screen(None, phone=place == "phone", dark=theme == "dark", locale=locale)
+    aside(lambda: _speak(house, locale))
     found = {}
     screen.open("/console/sign-in")
     _inspect(screen, f"sign-in-{look}", found)
     screen.sign_in("admin")
-    for name, path in paths(scene).items():
-        screen.open(path)
+    if locale == "en":
+        screen.page.locator(".menu summary").click()
+        screen.page.get_by_role("button", name="English").click()
+        screen.page.wait_for_selector("html[lang=en]")
+    for name, path in _share_of(
+        look, paths(scene) | paths_of_ways_to_pay(day) | paths_of_shoppers(day)
+    ):
+        screen.page.goto(urljoin(screen.url, path))
         _inspect(screen, f"{name}-{look}", found)
-    # The browser itself reports the page that is meant not to be there.
+    # The browser itself reports the pages that are meant not to be there.
     complaints = [text for text in screen.complaints if "404" not in text]
     _write_summary(look, found, complaints)
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
     assert complaints == []
+
+
+def _share_of(look, screens):
+    """For pictures all of them; a test looks at each as a phone and on a desk, in either theme."""
+    half = int(look in ("ko-desk-dark", "ko-phone-light"))
+    return list(screens.items()) if FOLDER else list(screens.items())[half::2]
+
+
+def _speak(house, locale):
+    with house.app_context(), transaction():
+        db.session.execute(update(Customer).values(locale=locale))
 
 
 def _inspect(screen, name, found):
@@ -62,13 +121,12 @@ def _inspect(screen, name, found):
         f"{wrong['id']}: {wrong['nodes'][0]['html'][:120]}"
         for wrong in result.response["violations"]
     ] + ([f"{wide} px wider than the screen"] if wide > 0 else [])
-    if folder := os.environ.get("OPSAPP_SCREENS_DIR"):
-        screen.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+    if FOLDER:
+        screen.page.screenshot(path=Path(FOLDER) / f"{name}.png", full_page=True)
 
 
 def _write_summary(look, found, complaints):
-    folder = os.environ.get("OPSAPP_SCREENS_DIR")
-    if not folder:
+    if not FOLDER:
         return
     csp = [text for text in complaints if "Content Security Policy" in text]
     summary = {
@@ -78,4 +136,4 @@ def _write_summary(look, found, complaints):
         "console_errors": len(complaints) - len(csp),
         "pictures": [f"{name}.png" for name in found],
     }
-    (Path(folder) / f"part-{look}.json").write_text(json.dumps(summary))
+    (Path(FOLDER) / f"part-{look}.json").write_text(json.dumps(summary))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+DOORS = [*(ROOT / "opsapp/console").rglob("*.py"), *(ROOT / "opsapp/portal").rglob("*.py")]
 TUPLES = ("BECAUSE", "FAILURE_UNKNOWN", "FILLED_IN")
 _IN_TEMPLATE = re.compile(r"""\b_\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
 
@@ -22,7 +23,7 @@ def _of_templates() -> Iterator[str]:
 
 def _of_code() -> Iterator[str]:
     """_("...") calls, and the messages of form validators."""
-    for file in (ROOT / "opsapp" / "console").rglob("*.py"):
+    for file in DOORS:
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Call):
                 continue
@@ -35,9 +36,9 @@ def _of_code() -> Iterator[str]:
 
 
 def _of_words() -> Iterator[str]:
-    """Strings of opsapp/console/words.py and tables like NAVIGATION that read as text."""
-    words = ast.parse((ROOT / "opsapp/console/words.py").read_text())
-    for node in ast.walk(words):
+    """Strings of the doors' files of words, and tables like NAVIGATION that read as text."""
+    files = [file for file in DOORS if file.stem.endswith("words")]
+    for node in (node for file in files for node in ast.walk(ast.parse(file.read_text()))):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Word":
             yield node.args[0].value
         elif isinstance(node, ast.Dict):
@@ -64,7 +65,10 @@ def _texts(node: ast.expr) -> Iterator[str]:
 
 def _of_refusals() -> Iterator[str]:
     """message and remedy of every OpsError that this door can meet."""
-    rooms = ("customers", "kernel", "payments", "staff", "subscriptions", "tickets")
+    rooms = (
+        "cash_receipts", "checkout", "customers", "failures", "kernel", "payments", "routing",
+        "staff", "subscriptions", "tickets",
+    )  # fmt: skip
     files = [ROOT / "opsapp" / room / "errors.py" for room in rooms]
     for file in [*files, ROOT / "opsapp/kernel/paging.py"]:
         for node in ast.walk(ast.parse(file.read_text())):

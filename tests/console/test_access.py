@@ -6,12 +6,18 @@ from opsapp.staff.rules import PERMISSIONS, Permission, Role
 # Values for the addresses of routes; what a permission decides comes before the row is looked for.
 VALUES = {
     "payment_id": 1, "refund_id": 1, "subscription_id": 1, "customer_id": 1, "ticket_id": 1,
-    "account_id": 1,
+    "account_id": 1, "method_id": 1, "code_id": 1, "unmapped_id": 1, "gateway_name": "toss",
+    "route_id": 1, "event_id": 1, "checkout_id": 1, "receipt_id": 1,
+    "unmatched_id": 1, "subject_id": 1, "kind": "attempt",
 }  # fmt: skip
 ACTIONS = {
     "console.subscriptions.preview": "pause",
     "console.subscriptions.act": "pause",
     "console.staff.act": "disable",
+    "console.gateways.act": "pause",
+    "console.gateways.change_route": "move_up",
+    "console.customers.act": "block",
+    "console.orders.act": "cancel",
 }
 
 

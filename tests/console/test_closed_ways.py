@@ -7,6 +7,7 @@ import pytest
 from opsapp.console import access
 from tests.console.conftest import TOKEN
 from tests.console.test_refunds import refunds, wish
+from tests.factories.checkouts import Shopper
 from tests.factories.staff import PASSWORD
 
 HREF = re.compile(r'href="([^"]*)"')
@@ -178,3 +179,22 @@ def test_a_header_gives_nobody_another_address(house, anybody, owner):
         )
     kept = owner.execute("SELECT DISTINCT address FROM sign_in_tries").fetchall()
     assert kept == [("127.0.0.1",)]
+
+
+def test_an_address_that_opens_a_customers_page_is_logged_and_none_is_made_for_a_link_that_ended(
+    house, cs, as_role, owner
+):
+    with house.app_context():
+        shopper = Shopper(house)
+    path = f"/console/orders/links/{shopper.checkout_id}"
+    assert as_role("finance").post(f"{path}/address").status_code == 403
+    assert "/pay/" in cs.post(f"{path}/address").text
+    told = owner.execute("SELECT actor FROM audit_entries WHERE action = 'checkout.address_shown'")
+    assert len(told.fetchall()) == 1
+    assert "링크 주소를 새로 표시함" in cs.get(path).text
+    assert cs.post(f"{path}/cancel").status_code == 302
+    refused = cs.post(f"{path}/address")
+    assert (refused.status_code, "/pay/" in refused.text) == (410, False)
+    assert owner.execute(
+        "SELECT count(*) FROM one_time_links WHERE used_at IS NULL"
+    ).fetchone() == (0,)

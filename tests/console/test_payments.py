@@ -22,6 +22,7 @@ STATEMENTS = {
     "/console/customers/": 4,
     "/console/tickets/": 4,
     "/console/notifications/": 4,
+    "/console/webhooks/": 4,
     "/console/jobs/": 16,
     "/console/audit/": 8,
 }
@@ -140,7 +141,8 @@ def test_the_picture_of_a_payment_takes_a_fixed_number_of_statements(cs, scene, 
         statements.clear()
         assert cs.get(f"/console/payments/{payment_id}").status_code == 200
         counts.add(len(statements))
-    assert max(counts) <= 10, statements
+    # Deposits, their cases, receipts and what the refund panel must know: a question each.
+    assert max(counts) <= 15, statements
 
 
 def test_the_timeline_tells_charge_refund_and_notice_in_one_statement(cs, scene, statements):
