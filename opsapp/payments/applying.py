@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import structlog
+from sqlalchemy import update
 
 from opsapp.customers import deleting
 from opsapp.gateways import registry
@@ -20,7 +21,7 @@ from opsapp.gateways.registry import gateway_named
 from opsapp.gateways.values import Answer, Flow, Inquiry, Outcome, WebhookMessage
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
-from opsapp.kernel.db import bulk_update, owns_transactions, within_transaction
+from opsapp.kernel.db import bulk_update, db, owns_transactions, within_transaction
 from opsapp.kernel.states import RowMove
 from opsapp.kernel.turns import Steps, take_turns
 from opsapp.payments import claiming, judging, queries, reading, recording, rules, settling
@@ -125,6 +126,7 @@ def record_findings(results: Sequence[tuple[EventClaim, Answer | None]], *, by: 
 
 def _claim(event_ids: Sequence[int], *, by: Actor) -> list[EventClaim]:
     attempts = {row.id: row for row in reading.lock_attempts_of(event_ids)}
+    _hint_again(event_ids, list(attempts))
     rows = reading.lock_claimable_events(event_ids, list(attempts))
     rows = claiming.pass_over_resting(GatewayEvent, rows)
     stuck = [row for row in rows if row.turns >= rules.TURNS_MAX]
@@ -206,6 +208,16 @@ def _find_attempts(rows: Sequence[Any]) -> list[Any]:
         [{"id": i, "attempt_id": attempt_id, "hinted_at": None} for i, attempt_id in found.items()],
     )
     return [row for row in rows if row.id not in found]
+
+
+def _hint_again(event_ids: Sequence[int], attempt_ids: Sequence[int]) -> None:
+    """Whose attempt is just being written down: the next round of the relay is soon enough."""
+    passed_over = update(GatewayEvent).where(
+        GatewayEvent.id.in_(event_ids),
+        GatewayEvent.attempt_id.not_in(attempt_ids),
+        GatewayEvent.status == EventStatus.STORED.value,
+    )
+    db.session.execute(passed_over.values(hinted_at=None))
 
 
 def _put_off(rows: Sequence[Any]) -> None:

@@ -248,18 +248,6 @@ def count_unsigned(gateway_name: str, attempt_id: int | None, *, within: timedel
     ).one()
 
 
-def list_asked_again(attempt_ids: Sequence[int]) -> list[int]:
-    """Attempts about which a gateway spoke up after their last turn had begun."""
-    return list(
-        db.session.scalars(
-            select(Attempt.id)
-            .join(GatewayEvent, GatewayEvent.attempt_id == Attempt.id)
-            .where(Attempt.id.in_(attempt_ids), GatewayEvent.stored_at >= Attempt.last_sent_at)
-            .distinct()
-        )
-    )
-
-
 def may_have_moved_money() -> ColumnElement[bool]:
     """Sent by us, or paid in a window, where nothing need be sent."""
     return or_(Attempt.first_sent_at.is_not(None), Attempt.flow == Flow.WINDOW.value)

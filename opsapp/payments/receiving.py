@@ -4,7 +4,6 @@ import hmac
 import json
 from datetime import timedelta
 
-from sqlalchemy import func
 from sqlalchemy.dialects.postgresql import insert
 
 from opsapp.gateways.values import WebhookMessage
@@ -12,7 +11,7 @@ from opsapp.kernel import log
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.crypto import seal, unseal
 from opsapp.kernel.db import db, within_transaction
-from opsapp.payments import jobs, queries, reading
+from opsapp.payments import queries, reading
 from opsapp.payments.errors import ForgedMessage, TooManyMessages
 from opsapp.payments.models import GatewayEvent
 from opsapp.payments.recording import account_context
@@ -26,7 +25,8 @@ UNSIGNED_ABOUT_NOTHING_MAX = 100
 
 @within_transaction
 def receive(gateway_name: str, message: WebhookMessage, body: bytes) -> bool:
-    """Store a verified message once and order that it is looked into; False for a repeat.
+    """Store a verified message once; False for a repeat. It is due at once, and the relay gathers
+    what has come into one job: a job for each would hold the workers of a billing run.
 
     Raises ForgedMessage for one about a virtual account that does not know its secret, and
     TooManyMessages for one that nobody signed, beyond what a gateway has to tell.
@@ -49,7 +49,6 @@ def receive(gateway_name: str, message: WebhookMessage, body: bytes) -> bool:
         body_sealed=seal(reading.wrap(message, body), context=reading.body_context(delivery_id)),
         attempt_id=about.id if about else None,
         is_signed=message.is_signed,
-        hinted_at=func.clock_timestamp(),
     )
     repeat = row.on_conflict_do_update(
         index_elements=["gateway_name", "delivery_id"],
@@ -58,7 +57,6 @@ def receive(gateway_name: str, message: WebhookMessage, body: bytes) -> bool:
     event_id, repeats, attempt_id = db.session.execute(repeat).one()
     if repeats:
         return False
-    jobs.READ_EVENTS.enqueue(lane=gateway_name, event_ids=[event_id])
     log.record(
         log.Entry(
             action="gateway_event.received",

@@ -32,9 +32,9 @@ from opsapp.payments.events import (
     PaymentsFailed,
     PaymentsPaid,
 )
-from opsapp.payments.models import Attempt, Payment
+from opsapp.payments.models import Attempt, GatewayEvent, Payment
 from opsapp.payments.rules import Ask, Question, Verdict
-from opsapp.payments.states import ATTEMPT, PAYMENT, AttemptStatus, PaymentStatus
+from opsapp.payments.states import ATTEMPT, PAYMENT, AttemptStatus, EventStatus, PaymentStatus
 from opsapp.routing.tallying import tally
 from opsapp.tickets.opening import NewTicket, open_tickets
 
@@ -84,7 +84,7 @@ def record_answers(results: Sequence[tuple[Claim, Answer]], *, by: Actor) -> Non
     _post_charges(valid)
     _keep_accounts(valid)
     depositing.record_deposits(_deposits_seen(valid), by=by)
-    look_again(queries.list_asked_again([c.attempt_id for c, _, v in valid if v.status in _ASKED]))
+    _read_messages(valid)
     _open_tickets([each for each in valid if each[2].status is AttemptStatus.NEEDS_HUMAN], by=by)
     _note_unmapped(valid)
     elsewhere = rerouting.ask_elsewhere([claim.fact for claim in _fallen(valid)], by=by)
@@ -300,6 +300,20 @@ def _open_tickets(judged: Sequence[_Judged], *, by: Actor) -> None:
         ],
         by=by,
     )
+
+
+def _read_messages(judged: Sequence[_Judged]) -> None:
+    """What came about them meanwhile has waited for this; nobody tells of a billing charge."""
+    told = [
+        claim.attempt_id
+        for claim, _, verdict in judged
+        if claim.request.flow is not Flow.BILLING or verdict.status in _ASKED
+    ]
+    if told:
+        waiting = update(GatewayEvent).where(
+            GatewayEvent.attempt_id.in_(told), GatewayEvent.status == EventStatus.STORED.value
+        )
+        db.session.execute(waiting.values(due_at=func.ops_now(), hinted_at=None))
 
 
 def _note_unmapped(judged: Sequence[_Judged]) -> None:

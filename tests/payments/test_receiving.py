@@ -124,7 +124,9 @@ def test_a_message_that_comes_while_the_gateway_is_asked_is_not_forgotten(app, a
     with transaction():
         answer = Answer(Outcome.PENDING, "waiting for the deposit")
         recording.record_answers([(claim, answer)], by=BY)
-    assert due_ids() == ids
+    assert due_ids() == []
+    read_all()
+    assert (make.statuses(GatewayEvent), due_ids()) == (["applied"], ids)
 
 
 def test_an_account_that_nobody_paid_into_ends_as_failed(app, awaited, gateway):
