@@ -223,17 +223,6 @@ def find_open_refund(payment_id: int) -> Refund | None:
     )
 
 
-def find_attempt_named(*, gateway_order_id: str | None, gateway_key: str | None) -> int | None:
-    """The attempt that a gateway's message is about, by our number or by theirs."""
-    if gateway_order_id:
-        return db.session.scalar(
-            select(Attempt.id).where(Attempt.gateway_order_id == gateway_order_id)
-        )
-    if gateway_key:
-        return db.session.scalar(select(Attempt.id).where(Attempt.gateway_key == gateway_key))
-    return None
-
-
 def count_unsigned(gateway_name: str, attempt_id: int | None, *, within: timedelta) -> int:
     """Messages that nobody signed about the attempt, or about nothing of ours."""
     return db.session.scalars(

@@ -91,14 +91,6 @@ def lock_circuits(gateway_names: Collection[str]) -> Circuits:
     return Circuits({row.gateway_name: _circuit(row) for row in rows}, now)
 
 
-def lock_circuit(gateway_name: str) -> tuple[Circuit, datetime]:
-    """Raises NotFound."""
-    found = lock_circuits([gateway_name])
-    if gateway_name not in found.by_name:
-        raise NotFound(noun="gateway", id=gateway_name)
-    return found.by_name[gateway_name], found.now
-
-
 def list_routes_for(method_kinds: Collection[str], currency: str) -> dict[str, list[Route]]:
     """The active ones by method kind, each in the order in which they are tried."""
     rows = db.session.scalars(
