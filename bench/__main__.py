@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import audit, billing, importing, month, outage, sandbox_cost
+from bench import audit, billing, importing, month, outage, sandbox_cost, simulation
 
 BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
     "billing": billing.run,
@@ -22,6 +22,7 @@ BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
     "import": importing.run,
     "month": month.run,
     "sandbox_cost": sandbox_cost.run,
+    "simulation": simulation.run,
 }
 OUT = Path("build/bench")
 

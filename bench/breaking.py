@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 FROZEN_S = 6.0  # longer than a lease of the campaign, and than a silent leader is kept
-CHILD_WITHIN_S = 2.0
+BUSY_WITHIN_S = 2.0
 
 
 @dataclass(slots=True)
@@ -88,19 +88,22 @@ class Saboteur:
         return True
 
     def _job_pid(self) -> int | None:
-        """A forked child with a job in hand, if one shows itself soon."""
-        give_up_at = time.monotonic() + CHILD_WITHIN_S
+        """A worker with a job in hand, if one shows itself soon: it spends time."""
+        give_up_at = time.monotonic() + BUSY_WITHIN_S
         while time.monotonic() < give_up_at:
-            if children := [child for pid in self._pids("worker") for child in _children(pid)]:
-                return self.random.choice(children)
-            time.sleep(0.005)
+            before = {pid: _ticks(pid) for pid in self._pids("worker")}
+            time.sleep(0.05)
+            if busy := [pid for pid, spent in before.items() if _ticks(pid) > spent]:
+                return self.random.choice(busy)
         return None
 
 
-def _children(pid: int) -> list[int]:
+def _ticks(pid: int) -> int:
+    """CPU that a process has spent so far, in clock ticks; 0 of one that has ended."""
     with suppress(OSError):
-        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return []
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+    return 0
 
 
 def _signal(pid: int, number: signal.Signals) -> bool:

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,12 @@ class Installation:
             command, env=environment, check=True, capture_output=True, text=True, timeout=limit_s
         ).stdout
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What its own processes were started with."""
+        shared: dict[str, str] = json.loads((self.folder / "data" / "env.json").read_text())
+        return os.environ | shared
+
     def faults(self, **profile: Any) -> None:
         request = urllib.request.Request(
             f"{self.ready['sandbox_url']}/_sandbox/faults",
@@ -48,11 +54,15 @@ class Installation:
             return connection.execute(sql, values or None).fetchall()
 
     def cpu_s(self) -> dict[str, float]:
-        """CPU spent so far by each process group of the ready file, children included."""
+        """CPU spent so far by each kind of process of the ready file, children included.
+
+        Workers are told apart by their queue: "worker charges_bulk.toss".
+        """
         found: dict[str, float] = {}
         for name, pids in self.ready["pids"].items():
-            roots = pids if isinstance(pids, list) else [pids]
-            found[name] = sum(_tree_cpu_s(pid) for pid in roots)
+            for pid in pids if isinstance(pids, list) else [pids]:
+                kind = f"worker {_last_word(pid)}" if name == "worker" else name
+                found[kind] = found.get(kind, 0.0) + tree_cpu_s(pid)
         return found
 
 
@@ -84,16 +94,24 @@ def installed(*, workers: int = 2, **settings: str) -> Iterator[Installation]:
 
 def write_contracts(file: Path, count: int, *, anchor_day: int, started_on: str) -> None:
     """Card subscriptions that all fall due on the same day of the month."""
-    rows = [_contract(number, anchor_day, started_on) for number in range(count)]
+    write_rows(
+        file,
+        [
+            contract(f"B{number:06d}", number, anchor_day=anchor_day, started_on=started_on)
+            for number in range(count)
+        ],
+    )
+
+
+def write_rows(file: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     with file.open("w", newline="") as target:
         writer = csv.DictWriter(target, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
 
 
-def _contract(number: int, anchor_day: int, started_on: str) -> dict[str, Any]:
+def contract(ref: str, number: int = 0, *, anchor_day: int, started_on: str) -> dict[str, Any]:
     """The columns of `opsapp import subscriptions`."""
-    ref = f"B{number:06d}"
     return {
         "customer_ref": ref,
         "email": f"{ref.lower()}@example.com",
@@ -117,14 +135,22 @@ def _contract(number: int, anchor_day: int, started_on: str) -> dict[str, Any]:
     }
 
 
-def _tree_cpu_s(pid: int) -> float:
+def _last_word(pid: int) -> str:
+    """Of its command line."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().rstrip("\0").rpartition("\0")[2]
+    except OSError:
+        return "that has ended"
+
+
+def tree_cpu_s(pid: int) -> float:
     """A process, what it has reaped, and its living descendants."""
     total = _own_cpu_s(pid)
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return total
-    return total + sum(_tree_cpu_s(int(child)) for child in children)
+    return total + sum(tree_cpu_s(int(child)) for child in children)
 
 
 def _own_cpu_s(pid: int) -> float:

@@ -10,9 +10,10 @@ from opsapp.routing.queries import list_gateway_names
 CHARGES = "charges"  # a person waits for them
 CHARGES_BULK = "charges_bulk"  # billing runs, retries, inquiries
 NOTICES = "notices"
+BULK = "bulk"  # what staff ordered for many at once
 
 LANED = (CHARGES, CHARGES_BULK)
-PLAIN = (NOTICES,)
+PLAIN = (NOTICES, BULK)
 
 
 def is_watchable(queue: str) -> bool:

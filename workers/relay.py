@@ -46,23 +46,35 @@ def tick() -> int:
     while delivered == jobs.DELIVER_MAX:
         delivered = jobs.deliver()
         moved += delivered
+    return moved + _wake_due()
+
+
+def _wake_due() -> int:
+    places = [(work, lane) for work in reactions.WORK for lane in lanes_of(work)]
+    queued = jobs.count_queued([work.job.queue_of(lane) for work, lane in places])
     with transaction():
         askable = count_askable()
-    for work in reactions.WORK:
-        for lane in lanes_of(work):
-            moved += _wake(work, lane, askable.get(lane))
-    return moved
+        wanting = turns.find_wanting(
+            tuple(
+                (work, lane)
+                for work, lane in places
+                # A job waits for every worker: what falls due gathers into a larger one.
+                if queued[work.job.queue_of(lane)] < current().bulk_worker_count
+                and askable.get(lane) != 0
+            )
+        )
+    woken = 0
+    for work, lane in wanting:
+        queue = work.job.queue_of(lane)
+        count = _wake(work, lane, queued[queue], askable.get(lane))
+        queued[queue] += -(-count // current().chunk_size)  # several kinds of work may share it
+        woken += count
+    return woken
 
 
-def _wake(work: Work, lane: str, askable: int | None) -> int:
+def _wake(work: Work, lane: str, queued: int, askable: int | None) -> int:
     """`askable`: rows that a gateway in trouble may be asked about; None for one that is well."""
-    if askable == 0:
-        return 0
-    length_max = current().queue_length_max
-    room = jobs.room_left(work.job.queue_of(lane), length_max=length_max)
-    if length_max - room >= current().bulk_worker_count:
-        return 0  # a job waits for every worker: what falls due gathers into a larger one
-    rows = room * current().chunk_size
+    rows = max(0, current().queue_length_max - queued) * current().chunk_size
     rows_max = rows if askable is None else min(rows, askable)
     with transaction():
         return turns.wake(work, lane=lane, rows_max=rows_max)

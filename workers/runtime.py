@@ -55,15 +55,9 @@ class HintJob(Job):
 
 
 def use(app: Flask) -> None:
-    """Called once, before the first fork."""
+    """Called once, before the first job."""
     global _app  # noqa: PLW0603 - one application per process
     _app = app
-
-
-def forget_connections() -> None:
-    """In a child after the fork: what the parent opened, if anything, is the parent's."""
-    with _application().app_context():
-        db.engine.dispose(close=False)
 
 
 def job(function: Callable[..., None]) -> Callable[..., None]:
@@ -109,6 +103,9 @@ def _run(work: Callable[..., None], arguments: dict[str, Any], outbox_id: int) -
     except Exception as error:  # the job's time limit is one too
         log.exception("job.failed")
         failure = type(error).__name__
+        # Its time limit may have interrupted a statement: the next job gets connections of its own.
+        db.session.remove()
+        db.engine.dispose()
     jobs.note_ended(outbox_id, error=failure)
     if failure is not None:
         raise JobFailed(failure)

@@ -14,6 +14,7 @@ from opsapp.kernel import jobs, timetable
 from opsapp.kernel.clock import SEOUL
 from opsapp.kernel.timetable import Daily, Every
 from opsapp.payments import comparing
+from opsapp.subscriptions import repricing
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,9 @@ class Entry:
 
 TIMETABLE = (
     Entry("checkout.expire", Every(timedelta(minutes=1)), step=ending.expire),
+    Entry(
+        "subscriptions.plan_missing_prices", Daily(time(3, 30), SEOUL), step=repricing.plan_missing
+    ),
     Entry("payments.order_looks", Daily(time(5, 30), SEOUL), step=comparing.order_looks),
     Entry("audit.anchor", Every(timedelta(minutes=1)), procedure=sealing.anchor),
     Entry("jobs.purge_history", Daily(time(4, 10), SEOUL), procedure=jobs.purge_history),

@@ -5,7 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import structlog
 from flask import Flask
@@ -13,19 +13,25 @@ from sqlalchemy.exc import DBAPIError
 
 from opsapp import create_app
 from opsapp.audit import sealing
-from opsapp.kernel import leadership, timetable
+from opsapp.kernel import clock, leadership, timetable
 from opsapp.kernel.db import transaction
 from opsapp.kernel.diagnostics import name_process
 from opsapp.kernel.leadership import Deposed, Leadership
-from opsapp.subscriptions import renewing
+from opsapp.recovery import following
+from opsapp.subscriptions import announcing, ending, expiring, renewing, repricing, running
 from workers.schedule import TIMETABLE, Entry
 from workers.stopping import StopWish
 
 log = structlog.get_logger(__name__)
 
 TICK_S = 0.25
-RENEW_SLICE = 200  # subscriptions in one transaction
+RENEW_SLICE = 500  # subscriptions in one transaction
+ANNOUNCE_SLICE = 500
+END_SLICE = 200
 RENEW_BUDGET_S = 1.0  # per tick, far below leadership.SILENCE_MS
+ANNOUNCE_BUDGET_S = 0.5
+END_BUDGET_S = 0.5
+LOOK_ROUND_EVERY_S = 1.0
 HEARTBEAT_S = 1.0
 AWAY_S = 0.5
 
@@ -51,6 +57,8 @@ class Scheduler:
         self.leadership = Leadership()
         self._noted_at = float("-inf")
         self._noted_as: bool | None = None
+        self._looked_round_at = float("-inf")
+        self._expiring_told_on: date | None = None
         self._fired: dict[str, datetime] = {}
 
     def tick(self) -> bool:
@@ -58,7 +66,7 @@ class Scheduler:
         leads = self.leadership.hold()
         self._note(leads=leads)
         if leads:
-            for part in (renew_due, _seal, self._keep_timetable):
+            for part in (*_SWEEPS, self._look_round, _seal, self._keep_timetable):
                 with _isolated(part.__name__):
                     part()
         return leads
@@ -73,6 +81,21 @@ class Scheduler:
             log.info("scheduler.leads" if leads else "scheduler.stands_by", name=self.name)
         self._noted_at, self._noted_as = time.monotonic(), leads
 
+    def _look_round(self) -> None:
+        """What needs no more than a look a second: runs that are done, retries whose time has come,
+        and a new day's methods.
+        """
+        if time.monotonic() < self._looked_round_at + LOOK_ROUND_EVERY_S:
+            return
+        with transaction():
+            running.close_runs()
+            following.take_up_due()
+            today = clock.seoul_date(clock.now())
+        if self._expiring_told_on != today:
+            tell_of_expiring()
+            self._expiring_told_on = today
+        self._looked_round_at = time.monotonic()
+
     def _keep_timetable(self) -> None:
         now = datetime.now(UTC)
         for entry in TIMETABLE:
@@ -83,17 +106,69 @@ class Scheduler:
                 self._fired[entry.name] = slot
 
 
+def end_due() -> int:
+    """End what its last day is over, and let go on what stood still until today; how many."""
+    give_way_at = time.monotonic() + END_BUDGET_S
+    total, slice_size = 0, END_SLICE
+    while slice_size >= END_SLICE and time.monotonic() < give_way_at:
+        with transaction():
+            slice_size = ending.end_due(limit=END_SLICE)
+        total += slice_size
+    if total:
+        log.info("scheduler.ended", subscriptions=total)
+    return total
+
+
 def renew_due() -> int:
-    """Make the payments of all periods that are due, a slice at a time; returns how many."""
+    """Make the payments of all periods that are due, a slice at a time; returns how many.
+
+    None while staff hold a run, and no more than the settings let wait for workers.
+    """
     give_way_at = time.monotonic() + RENEW_BUDGET_S
+    with transaction():
+        room = renewing.room_left()
     total, slice_size = 0, RENEW_SLICE
-    while slice_size == RENEW_SLICE and time.monotonic() < give_way_at:
+    while slice_size == RENEW_SLICE and total < room and time.monotonic() < give_way_at:
         with transaction():
             slice_size = renewing.renew_due(limit=RENEW_SLICE)
         total += slice_size
     if total:
         log.info("scheduler.renewed", subscriptions=total)
     return total
+
+
+def announce_due() -> int:
+    """Tell of other prices and of the charges that come, a slice at a time; returns how many were
+    looked at.
+    """
+    give_way_at = time.monotonic() + ANNOUNCE_BUDGET_S
+    slice_size = ANNOUNCE_SLICE
+    while slice_size == ANNOUNCE_SLICE and time.monotonic() < give_way_at:
+        with transaction():
+            slice_size, _told = repricing.tell_slice(limit=ANNOUNCE_SLICE)
+    total, slice_size = 0, ANNOUNCE_SLICE
+    while slice_size == ANNOUNCE_SLICE and time.monotonic() < give_way_at:
+        with transaction():
+            slice_size = announcing.announce_due(limit=ANNOUNCE_SLICE)
+        total += slice_size
+    if total:
+        log.info("scheduler.announced", subscriptions=total)
+    return total
+
+
+def tell_of_expiring() -> int:
+    """Ask for other methods in place of those that end, a slice at a time; returns how many."""
+    total, slice_size = 0, ANNOUNCE_SLICE
+    while slice_size == ANNOUNCE_SLICE:
+        with transaction():
+            slice_size = expiring.tell_of_expiring(limit=ANNOUNCE_SLICE)
+        total += slice_size
+    if total:
+        log.info("scheduler.told_of_expiring", methods=total)
+    return total
+
+
+_SWEEPS = (end_due, renew_due, announce_due)
 
 
 def _seal() -> None:

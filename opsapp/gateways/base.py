@@ -4,7 +4,6 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import date, datetime
 from time import monotonic
 from typing import Any, ClassVar
@@ -25,6 +24,7 @@ from opsapp.gateways.values import (
     Inquiry,
     Outcome,
     RefundRequest,
+    RegistrationRequest,
     SettledTransaction,
     WebhookMessage,
     WindowRequest,
@@ -98,6 +98,10 @@ class Gateway(ABC):
     async def open_window(self, request: WindowRequest) -> Answer:
         """PREPARED carries `window`, and `gateway_key` where the gateway names it already."""
         return await self._asking(self._open_window(request))
+
+    async def open_registration(self, request: RegistrationRequest) -> Answer:
+        """PREPARED carries `window`; the auth key it ends with goes to `issue_billing_key`."""
+        return await self._asking(self._open_registration(request))
 
     async def issue_billing_key(self, request: BillingKeyRequest) -> Answer:
         """APPROVED carries `billing_key`. A repeat under the same key issues one."""
@@ -173,6 +177,9 @@ class Gateway(ABC):
         self, since: datetime, until: datetime
     ) -> list[GatewayTransaction]: ...
 
+    async def _open_registration(self, request: RegistrationRequest) -> Answer:
+        raise NotOffered("registering at its own page")
+
     async def _close_account(self, closing: AccountClosing) -> Answer:
         raise NotOffered("virtual accounts")
 
@@ -192,4 +199,5 @@ class Gateway(ABC):
 async def _timed(question: Awaitable[Answer]) -> Answer:
     began = monotonic()
     answer = await question
-    return replace(answer, took_s=monotonic() - began)
+    answer.took_s = monotonic() - began
+    return answer

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from opsapp.gateways import failures
 from opsapp.gateways.base import Gateway
@@ -49,12 +50,17 @@ class HttpGateway(Gateway):
         self.rate_per_s_max = limits.rate_per_s_max
         self._url = url.rstrip("/")
         self._headers = dict(headers)
+        self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
-        connector = aiohttp.TCPConnector(limit=self.abreast_max)
-        async with aiohttp.ClientSession(connector=connector, headers=self._headers) as session:
+        session_ = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self.abreast_max),
+            headers=self._headers,
+            cookie_jar=aiohttp.DummyCookieJar(),  # one caller's cookie is no other caller's
+        )
+        async with session_ as session:
             self._session = session
             try:
                 yield
@@ -76,16 +82,14 @@ class HttpGateway(Gateway):
         """
         if self._session is None:
             raise RuntimeError("calls are made inside connected()")
-        timeout = aiohttp.ClientTimeout(
-            total=timeout_s or self.timeout_s, sock_connect=CONNECT_TIMEOUT_S
-        )
         try:
             async with self._session.request(
                 method,
-                self._url + path,
-                data=body,
+                URL(self._url + path, encoded=True),
+                # As a payload: aiohttp searches its register for whatever else it is given.
+                data=None if body is None else aiohttp.BytesPayload(body),
                 headers=headers,
-                timeout=timeout,
+                timeout=self._timeout(timeout_s or self.timeout_s),
                 allow_redirects=False,
             ) as response:
                 raw = await _read(response)
@@ -95,6 +99,13 @@ class HttpGateway(Gateway):
             return fault(_unconnected(trouble), because, outcome=Outcome.NOT_SENT)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as trouble:
             return fault(_interrupted(trouble), "no readable answer")
+
+    def _timeout(self, total_s: float) -> aiohttp.ClientTimeout:
+        if total_s not in self._timeouts:
+            self._timeouts[total_s] = aiohttp.ClientTimeout(
+                total=total_s, sock_connect=CONNECT_TIMEOUT_S
+            )
+        return self._timeouts[total_s]
 
 
 def fault(
@@ -148,6 +159,9 @@ def _interrupted(trouble: Exception) -> str:
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
     """Raises ValueError for an answer beyond the limit."""
+    length = response.content_length
+    if length is not None and length <= REPLY_BYTES_MAX:
+        return await response.read()
     raw = bytearray()
     async for part in response.content.iter_chunked(1 << 16):
         raw += part

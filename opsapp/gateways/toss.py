@@ -35,6 +35,7 @@ from opsapp.gateways.values import (
     Inquiry,
     Outcome,
     RefundRequest,
+    RegistrationRequest,
     SettledTransaction,
     WebhookMessage,
     Window,
@@ -81,6 +82,7 @@ class TossGateway(HttpGateway):
         refund_lock=True,
         signs_webhooks=False,
         account_life_max=timedelta(days=90),
+        registration_methods=frozenset({"card", "transfer"}),
     )
 
     def __init__(
@@ -199,6 +201,23 @@ class TossGateway(HttpGateway):
             query = urlencode(fields | {"lang": request.locale})
             window = Window(redirect_url=f"{self._window_url}?{query}")
         else:
+            window = Window(script_url=SCRIPT_URL, vendor="toss", fields=fields)
+        return Answer(Outcome.PREPARED, "the window is ready", window=window)
+
+    async def _open_registration(self, request: RegistrationRequest) -> Answer:
+        """Its script's requestBillingAuth; nothing is asked of the gateway before the return."""
+        fields = {
+            "clientKey": self._client_key,
+            "customerKey": request.customer_key,
+            "method": request.method_kind,
+            "successUrl": request.success_url,
+            "failUrl": request.fail_url,
+        }
+        if self._window_url:
+            query = urlencode(fields | {"lang": request.locale})
+            window = Window(redirect_url=f"{self._window_url}/billing?{query}")
+        else:
+            fields["asks"] = "registration"
             window = Window(script_url=SCRIPT_URL, vendor="toss", fields=fields)
         return Answer(Outcome.PREPARED, "the window is ready", window=window)
 

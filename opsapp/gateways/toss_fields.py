@@ -67,7 +67,10 @@ def shown(value: object, *, length_max: int = SHOWN_LENGTH_MAX) -> str | None:
     """A text that people may read, or None: nothing depends on it."""
     if not isinstance(value, str) or not value:
         return None
-    return "".join(each for each in value[:length_max] if each.isprintable()) or None
+    text = value[:length_max]
+    if text.isprintable():
+        return text
+    return "".join(each for each in text if each.isprintable()) or None
 
 
 def code(value: object) -> str:

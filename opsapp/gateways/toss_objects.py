@@ -37,7 +37,9 @@ def understand_payment(
     """
     try:
         _check_whose(payment, order_id, gateway_key)
-        return replace(_understand_payment(payment), trace_id=trace_id)
+        answer = _understand_payment(payment)
+        answer.trace_id = trace_id
+        return answer
     except TROUBLE as trouble:
         return unreadable("Payment", trouble, trace_id)
 

@@ -71,6 +71,8 @@ class Capabilities:
     refund_lock: bool  # refuses a refund when it holds another refundable amount than we say
     signs_webhooks: bool
     account_life_max: timedelta  # longest time that a virtual account may wait
+    # Kinds that a customer registers at the gateway's own page.
+    registration_methods: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,20 @@ class BillingKeyDeletion:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistrationRequest:
+    """The customer registers a method at the gateway's page and comes back with an auth key.
+
+    No name goes along: the page asks for what it needs.
+    """
+
+    method_kind: str
+    customer_key: str = field(repr=False)
+    success_url: str
+    fail_url: str
+    locale: str
+
+
+@dataclass(frozen=True, slots=True)
 class WindowRequest:
     """The customer is sent to the gateway's page and comes back to one of the two addresses."""
 
@@ -233,9 +249,13 @@ class CashReceipt:
     failure_code: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
-    """One answer, understood. `code` is the gateway's own, `because` a plain sentence."""
+    """One answer, understood. `code` is the gateway's own, `because` a plain sentence.
+
+    Its adapter completes it; from then on nobody changes it. Not frozen: thousands are made and
+    completed in a run, and a copy of so many fields costs more than reading the answer.
+    """
 
     outcome: Outcome
     because: str = ""

@@ -4,6 +4,7 @@ Leases, sessions and lock-outs do not look here: they run on the database's own 
 """
 
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import CheckConstraint, func, select
@@ -52,6 +53,7 @@ def seoul_date(moment: datetime) -> date:
     return moment.astimezone(SEOUL).date()
 
 
+@lru_cache(maxsize=512)  # a billing run asks for the same few days again and again
 def seoul_midnight(day: date, *, hour: int = 0) -> datetime:
     """`hour` o'clock of a Seoul day, in UTC."""
     return datetime.combine(day, time(hour), SEOUL).astimezone(UTC)

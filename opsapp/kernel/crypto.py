@@ -37,14 +37,14 @@ def seal(plain: str, *, context: str) -> bytes:
 def unseal(token: bytes, *, context: str) -> str:
     """Decrypt; raises Unreadable."""
     ring = _ring(current().encryption_keys.get_secret_value())
-    kid_end = 1 + token[0]
-    nonce_end = kid_end + _NONCE_BYTES
-    cipher = ring.ciphers.get(token[1:kid_end].decode())
-    if cipher is None:
-        raise Unreadable("the key of this value is not in the key ring")
     try:
+        kid_end = 1 + token[0]
+        nonce_end = kid_end + _NONCE_BYTES
+        cipher = ring.ciphers.get(token[1:kid_end].decode())
+        if cipher is None:
+            raise Unreadable("the key of this value is not in the key ring")
         plain = cipher.decrypt(token[kid_end:nonce_end], token[nonce_end:], context.encode())
-    except InvalidTag:
+    except (InvalidTag, ValueError, IndexError):  # the last two: not even the form of a seal
         raise Unreadable("the value does not belong here or was changed") from None
     return plain.decode()
 

@@ -9,13 +9,14 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 import structlog
 from redis import Redis, RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
-from sqlalchemy import Index, delete, func, select, text, update
+from sqlalchemy import Index, Select, delete, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -39,6 +40,7 @@ _FORGED = "job"
 _REDIS_TIMEOUT_S = 2
 
 _redis: Redis | None = None
+_carry: list[Callable[[Any], None]] = []
 
 
 class RedisAway(OpsError):
@@ -94,9 +96,15 @@ class Job:
 def connect(url: str) -> None:
     """Called once, by create_app; nothing is opened before the first use."""
     global _redis  # noqa: PLW0603 - one connection pool per process
+    _carry.clear()
     _redis = Redis.from_url(
         url, socket_timeout=_REDIS_TIMEOUT_S, socket_connect_timeout=_REDIS_TIMEOUT_S
     )
+
+
+def carry_by(push: Callable[[Any], None]) -> None:
+    """Hand every outbox row to `push` instead of Redis: a simulated world has its own queue."""
+    _carry[:] = [push]
 
 
 def queue_named(name: str) -> Queue:
@@ -136,6 +144,8 @@ def read_everything() -> Iterator[tuple[str, str]]:
         b"zset": lambda redis, key: redis.zrange(key, 0, -1),
         b"hash": lambda redis, key: redis.hvals(key),
     }
+    if _carry:
+        return
     redis = _connection()
     try:
         for key in redis.scan_iter(count=1000):
@@ -172,16 +182,16 @@ def read_counters() -> dict[str, int]:
     return {_as_text(name): int(value) for name, value in sorted(found.items())}
 
 
-def room_left(queue: str, *, length_max: int) -> int:
-    """How many more jobs may wait in this queue, counting those still in the outbox."""
+@owns_transactions
+def count_queued(queues: Sequence[str]) -> dict[str, int]:
+    """How many jobs wait in each queue, counting those still in the outbox. Raises RedisError."""
     with transaction():
-        undelivered = db.session.scalars(
-            select(func.count()).where(OutboxJob.queue == queue, OutboxJob.delivered_at.is_(None))
-        ).one()
-    try:
-        return max(0, length_max - undelivered - count_waiting(queue))
-    except RedisError:
-        return 0
+        undelivered = dict(db.session.execute(_undelivered()).all())
+    pipeline = _connection().pipeline(transaction=False)
+    for queue in queues:
+        pipeline.llen(f"rq:queue:{queue}")
+    waiting = pipeline.execute()
+    return {q: undelivered.get(q, 0) + n for q, n in zip(queues, waiting, strict=True)}
 
 
 @owns_transactions
@@ -193,8 +203,9 @@ def deliver(*, limit: int = DELIVER_MAX) -> int:
     waiting = select(OutboxJob.__table__).where(OutboxJob.delivered_at.is_(None))
     with transaction():
         rows = db.session.execute(waiting.order_by(OutboxJob.id).limit(limit)).all()
+    push = _carry[0] if _carry else _push
     for row in rows:
-        _push(row)
+        push(row)
     if rows:
         delivered = update(OutboxJob).where(OutboxJob.id.in_([row.id for row in rows]))
         with transaction():
@@ -243,6 +254,12 @@ def count_forged() -> int:
         AuditEntry.subject_type == _FORGED, AuditEntry.subject_id == 0
     )
     return db.session.scalars(forged).one()
+
+
+@cache
+def _undelivered() -> Select[str, int]:
+    counts = select(OutboxJob.queue, func.count()).where(OutboxJob.delivered_at.is_(None))
+    return counts.group_by(OutboxJob.queue)
 
 
 def _as_text(value: bytes | None) -> str:

@@ -10,7 +10,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Dialect, Index, Text, cast, func, select, text
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Dialect,
+    FromClause,
+    Index,
+    Insert,
+    Text,
+    bindparam,
+    cast,
+    func,
+    insert,
+    select,
+    text,
+)
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
@@ -129,8 +143,43 @@ def record_many(entries: Sequence[Entry], *, by: Actor) -> None:
                 "succeeded": entry.succeeded,
                 "address": here.address,
                 "request_id": here.request_id,
-                "detail": dict(entry.detail),
+                "detail": entry.detail,
             }
             for entry in entries
         ],
     )
+
+
+def entries_of_moves(asked: FromClause, moved: FromClause) -> Insert:
+    """Part of a statement that moves rows: an entry for each of `asked` that really `moved`.
+
+    `asked` has id, source, target, because and detail; the rest is in `entry_parameters`.
+    """
+    subject_type = bindparam("entry_subject_type", type_=Text)
+    columns: dict[str, ColumnElement[Any]] = {
+        "at": bindparam("entry_at", type_=DateTime(timezone=True)),
+        "actor": bindparam("entry_actor", type_=Text),
+        "action": func.concat(subject_type, ".", asked.c.target),
+        "subject_type": subject_type,
+        "subject_id": asked.c.id,
+        "from_state": asked.c.source,
+        "to_state": asked.c.target,
+        "because": asked.c.because,
+        "address": bindparam("entry_address", type_=Text),
+        "request_id": bindparam("entry_request_id", type_=Text),
+        "detail": asked.c.detail,
+    }
+    entries = select(*columns.values()).join_from(asked, moved, asked.c.id == moved.c.id)
+    return insert(AuditEntry).from_select(list(columns), entries, include_defaults=False)
+
+
+def entry_parameters(subject_type: str, *, by: Actor) -> dict[str, Any]:
+    """What all entries of one statement share."""
+    here = origin.get()
+    return {
+        "entry_subject_type": subject_type,
+        "entry_at": clock.now(),
+        "entry_actor": str(by),
+        "entry_address": here.address,
+        "entry_request_id": here.request_id,
+    }

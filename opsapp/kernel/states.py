@@ -6,11 +6,18 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Protocol
 
-from sqlalchemy import CheckConstraint, Column, Text, Update, update
+from sqlalchemy import CheckConstraint, Column, Select, Text, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from opsapp.kernel.actors import Actor
-from opsapp.kernel.db import Base, as_rows, db, require_transaction, rows_as_table, table_of
-from opsapp.kernel.log import Entry, record, record_many
+from opsapp.kernel.db import Base, as_columns, db, require_transaction, rows_as_table, table_of
+from opsapp.kernel.log import (
+    BECAUSE_LENGTH_MAX,
+    Entry,
+    entries_of_moves,
+    entry_parameters,
+    record,
+)
 
 
 class IllegalMove(Exception):
@@ -101,22 +108,10 @@ class StateMachine:
             self._require(move.id, move.source, move.target)
         also = tuple(moves[0].also or ())
         fenced = moves[0].fence is not None
-        rows = [
-            {"id": m.id, "source": m.source, "target": m.target.value, "fence": m.fence}
-            | {f"new_{name}": (m.also or {})[name] for name in also}
-            for m in moves
-        ]
+        parameters = as_columns(_columns(moves, also, fenced=fenced))
+        parameters |= entry_parameters(self.subject_type, by=by)
         statement = _move_many(model, also, fenced)
-        moved = frozenset(db.session.scalars(statement, as_rows(rows)))
-        record_many(
-            [
-                self._entry(m.id, m.source, m.target, m.because, m.detail)
-                for m in moves
-                if m.id in moved
-            ],
-            by=by,
-        )
-        return moved
+        return frozenset(db.session.connection().scalars(statement, parameters))
 
     def check(self) -> CheckConstraint:
         """The same list of states, for the database to enforce."""
@@ -165,19 +160,40 @@ class StateMachine:
 MACHINES: dict[str, StateMachine] = {}
 
 
+def _columns(
+    moves: Sequence[RowMove], also: tuple[str, ...], *, fenced: bool
+) -> dict[str, Sequence[Any]]:
+    columns: dict[str, Sequence[Any]] = {
+        "id": [m.id for m in moves],
+        "source": [m.source for m in moves],
+        "target": [m.target for m in moves],
+        "because": [m.because[:BECAUSE_LENGTH_MAX] for m in moves],
+        "detail": [m.detail or {} for m in moves],
+    }
+    if fenced:
+        columns["fence"] = [m.fence for m in moves]
+    if also:
+        new = [m.also or {} for m in moves]
+        columns |= {f"new_{name}": [each[name] for each in new] for name in also}
+    return columns
+
+
 @lru_cache(maxsize=128)
-def _move_many(model: type[Base], also: tuple[str, ...], fenced: bool) -> Update:
+def _move_many(model: type[Base], also: tuple[str, ...], fenced: bool) -> Select[Any]:
+    """Rows are moved and logged by one statement: there is no state without its entry."""
     table = table_of(model)
     columns: list[Column[Any]] = [
         Column("id", table.c.id.type),
         Column("source", Text()),
         Column("target", Text()),
+        Column("because", Text()),
+        Column("detail", JSONB()),
     ]
     if fenced:
         columns.append(Column("fence", table.c.fence.type))
     columns += [Column(f"new_{name}", table.c[name].type) for name in also]
-    rows = rows_as_table("moves", columns)
-    statement = (
+    rows = select(rows_as_table("moves", columns)).cte("asked")
+    change = (
         update(table)
         .where(table.c.id == rows.c.id, table.c.status == rows.c.source)
         .values(
@@ -186,5 +202,7 @@ def _move_many(model: type[Base], also: tuple[str, ...], fenced: bool) -> Update
         .returning(table.c.id)
     )
     if fenced:
-        statement = statement.where(table.c.fence == rows.c.fence)
-    return statement
+        change = change.where(table.c.fence == rows.c.fence)
+    moved = change.cte("moved")
+    logged = entries_of_moves(rows, moved).cte("logged")
+    return select(moved.c.id).add_cte(logged)

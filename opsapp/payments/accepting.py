@@ -8,7 +8,7 @@ from opsapp.kernel.db import within_transaction
 from opsapp.kernel.events import announce
 from opsapp.ledger.posting import Transfer, post
 from opsapp.ledger.rules import SALES, UNMATCHED
-from opsapp.payments import depositing, finding_refunds, queries
+from opsapp.payments import depositing, finding_refunds, queries, rules
 from opsapp.payments.errors import NotAcceptable
 from opsapp.payments.events import PaymentFact, PaymentsPaid
 from opsapp.payments.models import Attempt, Payment, UnmatchedMoney
@@ -85,6 +85,7 @@ def as_fact(payment: Payment, attempt: Attempt) -> PaymentFact:
         attempt_number=attempt.number,
         failure_class=attempt.failure_class,
         failure_code=attempt.failure_code,
+        is_by_staff=rules.is_by_staff(attempt.requested_by),
     )
 
 

@@ -238,7 +238,7 @@ def _send(refund: Refund, *, because: str, by: Actor) -> None:
 
 def _close_question(refund: Refund, *, because: str, by: Actor) -> None:
     linking.end_links(PURPOSE, "refund", refund.id)
-    sending.revoke(NOTICE, "refund", [refund.id], because="the account is known", by=by)
+    sending.revoke([NOTICE], "refund", [refund.id], because="the account is known", by=by)
     for reason in (ASKED, DIFFERS):
         _resolve(refund, reason, because=because, by=by)
 

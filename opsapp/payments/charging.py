@@ -11,7 +11,7 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-from opsapp.customers.queries import get_charge_keys
+from opsapp.customers.queries import get_billing_keys
 from opsapp.failures.loading import refresh as refresh_dictionary
 from opsapp.gateways import registry
 from opsapp.gateways.registry import gateway_named
@@ -132,8 +132,8 @@ def _ask(row: Any, *, may_replay: bool, is_given_up: bool) -> Ask:
 def _find_billing_keys(rows: Sequence[Any]) -> dict[int, str | None]:
     """By attempt: what a charge without the customer is made with."""
     wanted = {row.id: row.payment_method_id for row in rows if row.flow == Flow.BILLING}
-    keys = get_charge_keys(list(wanted.values()))
-    return {row.id: keys[wanted[row.id]].billing_key if row.id in wanted else None for row in rows}
+    keys = get_billing_keys(list(wanted.values()))
+    return {row.id: keys[wanted[row.id]] if row.id in wanted else None for row in rows}
 
 
 def _taken(row: Any, billing_key: str | None, question: Question, call_before: float) -> Claim:
@@ -185,4 +185,5 @@ def _fact(row: Any) -> PaymentFact:
         currency=row.currency,
         attempt_id=row.id,
         attempt_number=row.number,
+        is_by_staff=rules.is_by_staff(row.requested_by),
     )

@@ -12,6 +12,7 @@ from typing import Any
 from opsapp.kernel import log
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import bulk_insert, within_transaction
+from opsapp.kernel.events import announce
 from opsapp.kernel.ids import new_ref
 from opsapp.kernel.masking import mask_name
 from opsapp.kernel.money import Money
@@ -19,6 +20,7 @@ from opsapp.ledger import queries as ledger
 from opsapp.ledger.posting import Transfer, post
 from opsapp.ledger.rules import SALES, UNMATCHED, gateway_clearing
 from opsapp.payments import queries
+from opsapp.payments.events import MoneyUnmatched, UnmatchedFact
 from opsapp.payments.models import Attempt, Deposit, Payment, UnmatchedMoney
 from opsapp.payments.states import UNMATCHED as LIFE, UnmatchedStatus
 from opsapp.tickets import resolving
@@ -297,4 +299,15 @@ def _insert_cases(rows: Sequence[dict[str, Any]], *, by: Actor) -> list[int]:
         ],
         by=by,
     )
+    if written:
+        announce(
+            MoneyUnmatched(
+                tuple(
+                    UnmatchedFact(
+                        row.id, row.payment_id, row.customer_id, row.amount_minor, row.currency
+                    )
+                    for row in written
+                )
+            )
+        )
     return [row.id for row in written]

@@ -23,6 +23,7 @@ class PaymentFact:
     failure_code: str | None = None
     retry_mode: str | None = None  # of the failure table: later, after_fix, none, operator, ...
     account: Account | None = None  # where to pay in; kept in memory only
+    is_by_staff: bool = False  # a person of ours ordered this attempt
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,3 +84,19 @@ class RefundAccountsAsked:
     """The customer has to name a bank account, for the first time or again."""
 
     refunds: tuple[RefundFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnmatchedFact:
+    unmatched_id: int
+    payment_id: int
+    customer_id: int
+    amount_minor: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoneyUnmatched:
+    """A gateway holds money that no payment wanted; a case was opened for each."""
+
+    cases: tuple[UnmatchedFact, ...]

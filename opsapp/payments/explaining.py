@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from opsapp.failures import loading
 from opsapp.failures.rules import Fault, fault_of
 from opsapp.gateways import failures, registry
+from opsapp.gateways.failures import Failure
 
 # Codes of our own for what the network did, whatever the gateway.
 _OURS = ("transport",)
@@ -43,6 +44,11 @@ def explain(code: str, *, gateway_name: str | None = None, locale: str) -> Expla
         failure_class=known.failure_class,
         fault=fault_of(known.failure_class),
     )
+
+
+def find_failure(code: str, *, gateway_name: str | None = None) -> Failure | None:
+    """What the dictionary holds about the code."""
+    return failures.find(_sources(gateway_name), code)
 
 
 def _sources(gateway_name: str | None) -> list[str]:

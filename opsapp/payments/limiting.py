@@ -47,3 +47,9 @@ def limits_of(paid: Attempt | Payment, *, paid_at: datetime | None) -> RefundLim
         paid_on=seoul_date(paid_at or now),
         today=seoul_date(now),
     )
+
+
+def smallest_charge(gateway_name: str, method_kind: str, currency: str) -> int:
+    """Minor units that the gateway takes at least by this method; 1 where nothing is said."""
+    found = next((g for g in registry.all_gateways() if g.name == gateway_name), None)
+    return found.capabilities.minimum_minor.get((method_kind, currency), 1) if found else 1

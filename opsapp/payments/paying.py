@@ -67,7 +67,7 @@ def find_payers(
     """
     methods = get_charge_keys(_known(order.payment_method_id for order in orders))
     guests = [order.customer_id for order in orders if order.payment_method_id is None]
-    customers = get_customer_keys(guests)
+    customers = get_customer_keys(guests) if guests else {}
     payers = []
     for order in orders:
         if order.payment_method_id is None:

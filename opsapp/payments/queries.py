@@ -1,11 +1,12 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
 from opsapp.gateways.values import Flow
-from opsapp.kernel.db import db, locked
+from opsapp.kernel.db import as_array, db, is_among, locked, once
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.turns import is_claimable
@@ -47,6 +48,11 @@ def lock_claimable_attempts(attempt_ids: Sequence[int]) -> list[Any]:
 
     Rows that another worker is just claiming are passed over.
     """
+    return list(db.session.execute(_lock_claimable(), {"ids": as_array(attempt_ids)}))
+
+
+@cache
+def _lock_claimable() -> Select[*tuple[Any, ...]]:
     claimable = (
         select(
             Attempt.id,
@@ -74,44 +80,70 @@ def lock_claimable_attempts(attempt_ids: Sequence[int]) -> list[Any]:
             Attempt.gateway_name,
             Attempt.method_kind,
             Attempt.flow,
+            Attempt.requested_by,
             Attempt.created_at,
-            func.ops_now().label("business_now"),
-            func.clock_timestamp().label("now"),
+            once(func.ops_now()).label("business_now"),
+            once(func.clock_timestamp()).label("now"),
         )
         .join(Payment, Payment.id == Attempt.payment_id)
         .where(
-            Attempt.id.in_(attempt_ids),
+            is_among(Attempt.id, "ids"),
             Attempt.status.in_([status.value for status in OPEN]),
             is_claimable(Attempt),
         )
         .order_by(Attempt.id)
     )
-    return list(db.session.execute(locked(claimable, of=Attempt, skip=True)))
+    return locked(claimable, of=Attempt, skip=True)
 
 
 def lock_payment_states(payment_ids: Sequence[int]) -> dict[int, Any]:
     """Status and amounts of payments, locked before their attempts (house order)."""
-    wanted = (
+    rows = db.session.execute(_lock_states(), {"ids": as_array(payment_ids)})
+    return {row.id: row for row in rows}
+
+
+@cache
+def _lock_states() -> Select[*tuple[Any, ...]]:
+    return locked(
         select(Payment.id, Payment.status, Payment.captured_minor, Payment.method_kind)
-        .where(Payment.id.in_(payment_ids))
+        .where(is_among(Payment.id, "ids"))
         .order_by(Payment.id)
     )
-    return {row.id: row for row in db.session.execute(locked(wanted))}
 
 
 def list_unsent(attempt_ids: Sequence[int]) -> list[Any]:
     """What the attempts are for, of those that have never left the building."""
-    return list(
-        db.session.execute(
-            select(Attempt.payment_id, Payment.subject_type, Payment.subject_id)
-            .join(Payment, Payment.id == Attempt.payment_id)
-            .where(
-                Attempt.id.in_(attempt_ids),
-                Attempt.status == AttemptStatus.READY.value,
-                Attempt.first_sent_at.is_(None),
-            )
+    return list(db.session.execute(_unsent(), {"ids": as_array(attempt_ids)}))
+
+
+@cache
+def _unsent() -> Select[*tuple[Any, ...]]:
+    return (
+        select(Attempt.payment_id, Payment.subject_type, Payment.subject_id)
+        .join(Payment, Payment.id == Attempt.payment_id)
+        .where(
+            is_among(Attempt.id, "ids"),
+            Attempt.status == AttemptStatus.READY.value,
+            Attempt.first_sent_at.is_(None),
         )
     )
+
+
+def list_live_attempts(payment_ids: Sequence[int]) -> list[Any]:
+    """Attempts that may still bring money: `is_sent` when nobody can hold them back any more."""
+    live = (*OPEN, AttemptStatus.NEEDS_HUMAN)
+    is_sent = or_(Attempt.status != AttemptStatus.READY.value, Attempt.first_sent_at.is_not(None))
+    wanted = select(
+        Attempt.id,
+        Attempt.payment_id,
+        Attempt.number,
+        Attempt.status,
+        Attempt.close_because,
+        is_sent.label("is_sent"),
+    ).where(
+        Attempt.payment_id.in_(payment_ids), Attempt.status.in_([status.value for status in live])
+    )
+    return list(db.session.execute(wanted)) if payment_ids else []
 
 
 def lock_unsent_attempts(payment_ids: Sequence[int], *, harmless: Sequence[str]) -> list[Any]:
@@ -124,7 +156,13 @@ def lock_unsent_attempts(payment_ids: Sequence[int], *, harmless: Sequence[str])
         Attempt.status == AttemptStatus.AT_WINDOW.value, Attempt.gateway_name.in_(harmless)
     )
     wanted = (
-        select(Attempt.id, Attempt.payment_id, Attempt.status, func.ops_now().label("now"))
+        select(
+            Attempt.id,
+            Attempt.payment_id,
+            Attempt.status,
+            Attempt.due_at,
+            func.ops_now().label("now"),
+        )
         .where(Attempt.payment_id.in_(payment_ids), or_(is_unsent, is_at_window))
         .order_by(Attempt.id)
     )
@@ -209,6 +247,11 @@ def is_noted(action: str, attempt_id: int) -> bool:
 
 def count_attempts(payment_id: int) -> int:
     return db.session.scalars(select(func.count()).where(Attempt.payment_id == payment_id)).one()
+
+
+def count_attempts_of(payment_ids: Sequence[int]) -> dict[int, int]:
+    counts = select(Attempt.payment_id, func.count()).where(Attempt.payment_id.in_(payment_ids))
+    return {row[0]: row[1] for row in db.session.execute(counts.group_by(Attempt.payment_id))}
 
 
 def find_open_refund(payment_id: int) -> Refund | None:

@@ -347,6 +347,19 @@ def _fallen(judged: Sequence[_Judged]) -> list[Claim]:
     ]
 
 
+def _told(fact: PaymentFact, answer: Answer) -> PaymentFact:
+    told = (answer.failure_class, answer.code, answer.retry_mode, answer.account)
+    if told == (None, None, None, None):
+        return fact
+    return replace(
+        fact,
+        failure_class=answer.failure_class,
+        failure_code=answer.code,
+        retry_mode=answer.retry_mode,
+        account=answer.account,
+    )
+
+
 def _announce(judged: Sequence[_Judged], payments: dict[int, Any]) -> None:
     facts: dict[AttemptStatus, list[PaymentFact]] = {}
     for claim, answer, verdict in judged:
@@ -356,15 +369,7 @@ def _announce(judged: Sequence[_Judged], payments: dict[int, Any]) -> None:
             payments[claim.fact.payment_id].status == PaymentStatus.PENDING
         )
         if is_news:
-            facts.setdefault(verdict.status, []).append(
-                replace(
-                    claim.fact,
-                    failure_class=answer.failure_class,
-                    failure_code=answer.code,
-                    retry_mode=answer.retry_mode,
-                    account=answer.account,
-                )
-            )
+            facts.setdefault(verdict.status, []).append(_told(claim.fact, answer))
     paid, failed = facts.get(AttemptStatus.SUCCEEDED), facts.get(AttemptStatus.DECLINED)
     if paid and failed:
         announce(AnswersRecorded(tuple(paid), tuple(failed)))

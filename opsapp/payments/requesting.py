@@ -51,6 +51,16 @@ class PaymentOrder:
         return self.subject_type, self.subject_id, self.leg, self.period_index
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Another try at a payment that has failed, with a registered method, at a planned time."""
+
+    payment_id: int
+    subject_id: int
+    payment_method_id: int
+    due_at: datetime
+
+
 @within_transaction
 def request_payments(
     orders: Sequence[PaymentOrder], *, by: Actor, hurry: bool = False
@@ -117,6 +127,35 @@ def request_another_attempt(
 
 
 @within_transaction
+def request_other_attempts(wishes: Sequence[Again], *, by: Actor) -> int:
+    """The same for many by their methods; returns how many. What has not failed is left out.
+
+    Raises NoRoute.
+    """
+    if not wishes:
+        return 0
+    payments = {
+        row.id: row
+        for row in queries.lock_payments([wish.payment_id for wish in wishes])
+        if PAYMENT.allows(row.status, PaymentStatus.PENDING)
+    }
+    wishes = [wish for wish in wishes if wish.payment_id in payments]
+    orders = [_order_again(payments[w.payment_id], w.payment_method_id, None) for w in wishes]
+    payers = find_payers(orders)
+    numbers = queries.count_attempts_of(list(payments))
+    moves, rows = [], []
+    for wish, order, payer in zip(wishes, orders, payers, strict=True):
+        row, number = payments[wish.payment_id], numbers[wish.payment_id] + 1
+        also = {"gateway_name": payer.gateway_name, "method_kind": payer.method_kind}
+        because = f"attempt {number} planned"
+        moves.append(RowMove(row.id, row.status, PaymentStatus.PENDING, because, also=also))
+        rows.append(_attempt(row.id, order, payer, due_at=wish.due_at, by=by, number=number))
+    PAYMENT.move_many(Payment, moves, by=by)
+    bulk_insert(Attempt, rows)
+    return len(rows)
+
+
+@within_transaction
 def replace_method(
     payment_ids: Iterable[int], *, payment_method_id: int, due_at: datetime, by: Actor
 ) -> int:
@@ -172,6 +211,22 @@ def withdraw(payment_ids: Iterable[int], *, because: str, by: Actor) -> int:
     ]
     closing.close_accounts(accounts, because=because, by=by)
     return len(free)
+
+
+@within_transaction
+def put_down(payment_ids: Iterable[int], *, because: str, by: Actor) -> int:
+    """Take back the next try of what has failed before, which stays owed; returns how many.
+
+    A try that may be at the gateway goes on to its certain end.
+    """
+    payments = {row.id: row for row in queries.lock_payments(list(payment_ids))}
+    free = _withdraw_unsent(list(payments), because=because, by=by)
+    moves = [
+        RowMove(row.id, row.status, PaymentStatus.FAILED, because)
+        for row in payments.values()
+        if row.id in free and row.status == PaymentStatus.PENDING
+    ]
+    return len(PAYMENT.move_many(Payment, moves, by=by))
 
 
 @within_transaction

@@ -210,6 +210,11 @@ def _wait(question: Question) -> timedelta:
     return look_after(question.turns)
 
 
+def is_by_staff(requested_by: str) -> bool:
+    """Of an attempt, by the actor who ordered it."""
+    return requested_by.startswith("staff:")
+
+
 def status_after_refund(*, captured_minor: int, refunded_minor: int) -> P:
     """Fully refunded is a balance of 0, not a number of refunds."""
     return P.REFUNDED if refunded_minor == captured_minor else P.PARTLY_REFUNDED

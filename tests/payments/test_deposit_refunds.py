@@ -13,7 +13,7 @@ from opsapp.kernel.db import db, transaction
 from opsapp.kernel.errors import Invalid
 from opsapp.kernel.ids import new_ref
 from opsapp.kernel.money import Money
-from opsapp.notifications import sending
+from opsapp.notifications import delivering
 from opsapp.notifications.models import Notice
 from opsapp.payments import asking_accounts, charging, refunding
 from opsapp.payments.errors import (
@@ -69,17 +69,17 @@ def refund(refund_id):
 def mail(monkeypatch):
     """What is written to the customer, caught where it leaves the building."""
     sent = []
-    compose = sending.wording.compose
+    compose = delivering.wording.compose
 
     def note(**values):
         message = compose(**values)
         sent.append(message.text)
         return message
 
-    monkeypatch.setattr(sending.wording, "compose", note)
+    monkeypatch.setattr(delivering.wording, "compose", note)
     with transaction():
         ids = list(db.session.scalars(select(Notice.id).where(Notice.status == "queued")))
-    sending.send_notices(ids, by=WORKER)
+    delivering.send_notices(ids, by=WORKER)
     return sent
 
 
