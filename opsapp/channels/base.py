@@ -100,6 +100,15 @@ class Channel(ABC):
         """Hold connections open for the messages sent inside; they belong to one event loop."""
         yield
 
+    def parse_reports(
+        self, headers: Mapping[str, str], body: bytes, *, now: datetime
+    ) -> list[DeliveryReport]:
+        """What the provider tells of messages it took. Names of headers in small letters.
+
+        Raises ReportRefused.
+        """
+        raise ReportRefused("this channel has no reports")
+
     async def send(self, message: Message) -> Receipt:
         require_no_transaction()
         return await self._send(message)

@@ -20,7 +20,7 @@ class LogChannel(Channel):
     name = "email"
     capabilities: ClassVar[Capabilities] = Capabilities(recipient=RecipientKind.EMAIL)
     timeout_s = 1
-    abreast_max = 64
+    abreast_max = 500  # nobody is waited for
 
     async def _send(self, message: Message) -> Receipt:
         log.info("notice.logged", ref=message.ref, kind=message.kind, locale=message.locale)

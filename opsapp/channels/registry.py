@@ -36,6 +36,10 @@ def channel_named(name: str) -> Channel:
     return _channels[name]
 
 
+def find_channel(name: str) -> Channel | None:
+    return _channels.get(name)
+
+
 def all_channels() -> list[Channel]:
     return list(_channels.values())
 

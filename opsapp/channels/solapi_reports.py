@@ -24,6 +24,7 @@ REPORTS_MAX = 10_000
 DELIVERED = "4000"
 ON_ITS_WAY = frozenset({"2000", "3000"})  # taken, handed to the carrier
 CLOCKS_APART_MAX = timedelta(minutes=5)
+TOLD_WITHIN = timedelta(days=30)  # vendors give up on a telephone after one to three
 
 _CODE = re.compile(r"[A-Za-z0-9_]{1,20}")
 
@@ -62,10 +63,11 @@ def _report(item: object, now: datetime) -> DeliveryReport | None:
 
 
 def _moment(value: object, now: datetime) -> datetime:
-    """When it was reported; `now` for what is no time with a zone, or lies ahead."""
+    """When it was reported; `now` for what is no time with a zone, lies ahead or long ago."""
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else now
-        return moment if moment <= now + CLOCKS_APART_MAX else now
+        is_likely = now - TOLD_WITHIN <= moment <= now + CLOCKS_APART_MAX
+        return moment if is_likely else now
     except (ValueError, TypeError, OverflowError):
         return now
 

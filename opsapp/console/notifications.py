@@ -1,8 +1,14 @@
-from flask import Blueprint, render_template, request
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
 
-from opsapp.console import forms, words
+from opsapp.console import access, forms, notice_words, words
 from opsapp.console.access import requires
-from opsapp.insights import listing_people
+from opsapp.insights import listing_notices
+from opsapp.insights.listing_notices import NoticeWish
+from opsapp.kernel.db import transaction
+from opsapp.notifications import previewing, rules, sending
+from opsapp.notifications.states import ENDED
+from opsapp.staff import queries as staff
 from opsapp.staff.rules import Permission
 
 routes = Blueprint("notifications", __name__, url_prefix="/notifications")
@@ -12,15 +18,34 @@ routes = Blueprint("notifications", __name__, url_prefix="/notifications")
 @requires(Permission.VIEW)
 def show_list() -> str:
     """What was sent, to whom and why."""
-    status = forms.choice("status", words.NOTICE, "")
-    page = listing_people.list_notices(
-        status=status,
+    wish = NoticeWish(
+        status=forms.choice("status", words.NOTICE, ""),
+        channel=forms.choice("channel", words.CHANNEL, ""),
+        kind=forms.choice("kind", rules.KINDS, ""),
         customer_id=forms.whole_number("customer"),
-        cursor=request.args.get("cursor"),
     )
+    page = listing_notices.list_notices(wish, cursor=request.args.get("cursor"))
+    return render_template("console/notifications/list.html", page=page, wish=wish)
+
+
+@routes.get("/<id:notice_id>")
+@requires(Permission.VIEW)
+def show(notice_id: int) -> str:
+    card = listing_notices.get_notice(notice_id)
     return render_template(
-        "console/notifications/list.html",
-        page=page,
-        status=status,
-        customer=forms.whole_number("customer"),
+        "console/notifications/detail.html",
+        card=card,
+        notice=card.notice,
+        message=previewing.show_masked(card.notice),
+        is_ended=card.notice.status in ENDED,
+        names=staff.names_of_actors(entry.actor for entry in card.entries),
+        told=notice_words,
     )
+
+
+@routes.post("/<id:notice_id>/again")
+@requires(Permission.SEND_NOTICES)
+def send_again(notice_id: int) -> Response:
+    with transaction():
+        sending.send_one_again(notice_id, by=access.current_actor())
+    return redirect(url_for(".show", notice_id=notice_id))

@@ -1,8 +1,31 @@
-"""What this room needs of the facts that rooms above announce, by shape: it cannot import them."""
+"""What this room tells, and, by shape, what it needs of the facts of rooms above: it cannot import
+them.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeFact:
+    """`outcome`: accepted, refused, away (nobody knows), unreachable (no channel, no address)."""
+
+    notice_id: int
+    kind: str
+    subject_type: str
+    subject_id: int
+    customer_id: int
+    at: datetime
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoticesAttempted:
+    """Each was tried at one channel; whether another follows is for this room to see to."""
+
+    notices: tuple[NoticeFact, ...]
 
 
 class DepositAccount(Protocol):
@@ -25,6 +48,8 @@ class FactOfPayment(Protocol):
     def subject_type(self) -> str: ...
     @property
     def customer_id(self) -> int: ...
+    @property
+    def payment_method_id(self) -> int | None: ...
     @property
     def amount_minor(self) -> int: ...
     @property

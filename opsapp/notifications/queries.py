@@ -1,29 +1,47 @@
-"""Reads of notices."""
+"""Reads of notices, of their deliveries and of edited texts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, and_, func, select, tuple_
 
 from opsapp.customers.models import Customer
 from opsapp.kernel.db import db, locked
-from opsapp.kernel.paging import Page, page_of
 from opsapp.kernel.turns import is_claimable
-from opsapp.notifications.models import Notice
-from opsapp.notifications.states import OPEN, NoticeStatus
+from opsapp.notifications.models import Notice, NoticeDelivery, NoticeTemplate, WaitingReport
+from opsapp.notifications.states import ENDED, OPEN, NoticeStatus
+
+REPORTS_MAX = 10_000
+
+# What decides by which channel a notice goes, and what else its turn needs.
+_ADDRESSED = (
+    Notice.id,
+    Notice.kind,
+    Notice.place,
+    Notice.customer_id,
+    Customer.email,
+    Customer.phone,
+)
+_WORDED = (
+    Notice.ref,
+    Notice.channel,
+    Notice.values,
+    Notice.status,
+    Notice.is_called_back,
+    Notice.subject_type,
+    Notice.subject_id,
+    Notice.fence,
+    Notice.turns,
+    Notice.due_at,
+    Customer.name,
+    Customer.locale,
+    func.clock_timestamp().label("now"),
+)
 
 
-def list_notices(
-    *, statuses: Sequence[NoticeStatus], cursor: str | None = None, size: int = 50
-) -> Page[Any]:
-    """Those in one of the states, newest first. Rows have the notice's columns."""
-    wanted = [status.value for status in statuses]
-    return page_of(
-        select(*Notice.__table__.c).where(Notice.status.in_(wanted)),
-        keys=(Notice.id,),
-        cursor=cursor,
-        size=size,
-    )
+def get_notice(notice_id: int) -> Notice | None:
+    return db.session.get(Notice, notice_id)
 
 
 def list_about(subject_type: str, subject_ids: Sequence[int]) -> list[Notice]:
@@ -34,9 +52,33 @@ def list_about(subject_type: str, subject_ids: Sequence[int]) -> list[Notice]:
     return list(db.session.scalars(about.order_by(Notice.id.desc())))
 
 
-def list_of_customer(customer_id: int, *, limit: int = 50) -> list[Notice]:
-    of_customer = select(Notice).where(Notice.customer_id == customer_id)
-    return list(db.session.scalars(of_customer.order_by(Notice.id.desc()).limit(limit)))
+def list_attempted(kind: str, subject_type: str, subject_ids: Sequence[int]) -> dict[int, datetime]:
+    """When a channel was last tried, by subject; those that none was tried for are left out."""
+    rows = db.session.execute(
+        select(Notice.subject_id, func.max(NoticeDelivery.at).label("at"))
+        .join(NoticeDelivery, NoticeDelivery.notice_id == Notice.id)
+        .where(
+            Notice.kind == kind,
+            Notice.subject_type == subject_type,
+            Notice.subject_id.in_(subject_ids),
+        )
+        .group_by(Notice.subject_id)
+    )
+    return {row.subject_id: row.at for row in rows}
+
+
+def count_open_about(kinds: Collection[str], subject_type: str, subject_ids: Sequence[int]) -> int:
+    """Notices that may still go out."""
+    may_go = _about(select(func.count()), kinds, subject_type, subject_ids).where(
+        Notice.status.in_([status.value for status in OPEN]), Notice.is_called_back.is_(False)
+    )
+    count: int = db.session.scalars(may_go).one()
+    return count
+
+
+def list_sendable(notice_ids: Sequence[int]) -> list[Any]:
+    """What decides through which channel each would go now."""
+    return list(db.session.execute(_sendable(_ADDRESSED, notice_ids)))
 
 
 def lock_sendable(notice_ids: Sequence[int]) -> list[Any]:
@@ -44,25 +86,125 @@ def lock_sendable(notice_ids: Sequence[int]) -> list[Any]:
 
     Rows that another worker is just claiming are passed over.
     """
-    sendable = (
-        select(
-            Notice.id,
-            Notice.ref,
-            Notice.kind,
-            Notice.channel,
-            Notice.values,
-            Notice.status,
-            Notice.subject_type,
-            Notice.subject_id,
-            Notice.customer_id,
-            Notice.fence,
-            Notice.turns,
-            Notice.due_at,
-            Customer.email,
-            Customer.name,
-            Customer.locale,
-            func.clock_timestamp().label("now"),
+    sendable = _sendable((*_ADDRESSED, *_WORDED), notice_ids)
+    return list(db.session.execute(locked(sendable, of=Notice, skip=True)))
+
+
+def lock_called_back(notice_ids: Sequence[int]) -> frozenset[int]:
+    """Lock them all, in the order of ids; returns those that were called back meanwhile."""
+    rows = db.session.execute(
+        locked(
+            select(Notice.id, Notice.is_called_back)
+            .where(Notice.id.in_(notice_ids))
+            .order_by(Notice.id)
         )
+    )
+    return frozenset(row.id for row in rows if row.is_called_back)
+
+
+def lock_about(
+    kinds: Collection[str],
+    subject_type: str,
+    subject_ids: Sequence[int],
+    statuses: Sequence[NoticeStatus],
+) -> list[Any]:
+    """Id and status of those in one of the states."""
+    about = _about(select(Notice.id, Notice.status), kinds, subject_type, subject_ids)
+    wanted = about.where(Notice.status.in_([status.value for status in statuses]))
+    return list(db.session.execute(locked(wanted.order_by(Notice.id))))
+
+
+def lock_ended(notice_id: int) -> Any | None:
+    """The notice, unless it is still on its way."""
+    ended = select(Notice.id, Notice.status, Notice.is_called_back).where(
+        Notice.id == notice_id, Notice.status.in_([status.value for status in ENDED])
+    )
+    return db.session.execute(locked(ended)).one_or_none()
+
+
+def list_reported() -> list[Any]:
+    """Reports whose delivery is known, in the order in which they came."""
+    found = (
+        select(
+            WaitingReport.id,
+            WaitingReport.status.label("reported"),
+            WaitingReport.code,
+            WaitingReport.at,
+            NoticeDelivery.id.label("delivery_id"),
+            NoticeDelivery.notice_id,
+            NoticeDelivery.place,
+        )
+        .join(
+            NoticeDelivery,
+            and_(
+                NoticeDelivery.channel == WaitingReport.channel,
+                NoticeDelivery.provider_ref == WaitingReport.provider_ref,
+            ),
+        )
+        .order_by(WaitingReport.id)
+        .limit(REPORTS_MAX)
+    )
+    return list(db.session.execute(found))
+
+
+def lock_delivered(notice_ids: Sequence[int]) -> dict[int, Any]:
+    """Notices that reports are about; those that somebody holds now are passed over."""
+    rows = db.session.execute(
+        locked(
+            select(Notice.id, Notice.status, Notice.kind, Notice.place, Notice.is_called_back)
+            .where(Notice.id.in_(notice_ids))
+            .order_by(Notice.id),
+            skip=True,
+        )
+    )
+    return {row.id: row for row in rows}
+
+
+def list_deliveries(notice_ids: Sequence[int]) -> list[NoticeDelivery]:
+    """Oldest first."""
+    of_notices = select(NoticeDelivery).where(NoticeDelivery.notice_id.in_(notice_ids))
+    ordered = of_notices.order_by(NoticeDelivery.notice_id, NoticeDelivery.id)
+    how = {"populate_existing": True}
+    return list(db.session.scalars(ordered, execution_options=how))
+
+
+def list_active_texts(
+    wanted: Collection[tuple[str, str]],
+) -> dict[tuple[str, str], NoticeTemplate]:
+    """Edited texts in use, by kind and medium."""
+    if not wanted:
+        return {}
+    active = select(NoticeTemplate).where(
+        NoticeTemplate.is_active,
+        tuple_(NoticeTemplate.kind, NoticeTemplate.medium).in_(sorted(wanted)),
+    )
+    return {(row.kind, row.medium): row for row in db.session.scalars(active)}
+
+
+def list_all_active_texts() -> dict[tuple[str, str], NoticeTemplate]:
+    active = select(NoticeTemplate).where(NoticeTemplate.is_active)
+    return {(row.kind, row.medium): row for row in db.session.scalars(active)}
+
+
+def list_versions(kind: str, medium: str) -> list[NoticeTemplate]:
+    """Newest first."""
+    versions = select(NoticeTemplate).where(
+        NoticeTemplate.kind == kind, NoticeTemplate.medium == medium
+    )
+    return list(db.session.scalars(versions.order_by(NoticeTemplate.version.desc())))
+
+
+def lock_versions(kind: str, medium: str) -> list[NoticeTemplate]:
+    """Newest first. The unique version settles who is first where there is none yet."""
+    versions = select(NoticeTemplate).where(
+        NoticeTemplate.kind == kind, NoticeTemplate.medium == medium
+    )
+    return list(db.session.scalars(locked(versions.order_by(NoticeTemplate.version.desc()))))
+
+
+def _sendable(columns: Sequence[Any], notice_ids: Sequence[int]) -> Select[*tuple[Any, ...]]:
+    return (
+        select(*columns)
         .join(Customer, Customer.id == Notice.customer_id)
         .where(
             Notice.id.in_(notice_ids),
@@ -71,27 +213,16 @@ def lock_sendable(notice_ids: Sequence[int]) -> list[Any]:
         )
         .order_by(Notice.id)
     )
-    return list(db.session.execute(locked(sendable, of=Notice, skip=True)))
 
 
-def lock_queued_about(kind: str, subject_type: str, subject_ids: Sequence[int]) -> list[Any]:
-    """Id and status of what has not gone out yet."""
-    return _lock_about(kind, subject_type, subject_ids, (NoticeStatus.QUEUED,))
-
-
-def lock_ended_about(kind: str, subject_type: str, subject_ids: Sequence[int]) -> list[Any]:
-    """Id and status of what nobody will send any more."""
-    ended = (NoticeStatus.SENT, NoticeStatus.FAILED, NoticeStatus.REVOKED)
-    return _lock_about(kind, subject_type, subject_ids, ended)
-
-
-def _lock_about(
-    kind: str, subject_type: str, subject_ids: Sequence[int], statuses: Sequence[NoticeStatus]
-) -> list[Any]:
-    about = select(Notice.id, Notice.status).where(
-        Notice.kind == kind,
+def _about(
+    statement: Select[*tuple[Any, ...]],
+    kinds: Collection[str],
+    subject_type: str,
+    subject_ids: Sequence[int],
+) -> Select[*tuple[Any, ...]]:
+    return statement.where(
+        Notice.kind.in_(sorted(kinds)),
         Notice.subject_type == subject_type,
         Notice.subject_id.in_(subject_ids),
-        Notice.status.in_([status.value for status in statuses]),
     )
-    return list(db.session.execute(locked(about.order_by(Notice.id))))

@@ -1,70 +1,48 @@
-"""Sending: what a customer is to be told is queued with its cause and sent by a worker.
+"""Sending: what a customer is to be told is queued with its cause; a worker sends it (delivering).
 
 A message goes out at least once; its reference goes along. Text and address are read when it is
 sent, so the row holds no personal data.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
+from datetime import datetime
 from typing import Any
 
-import structlog
-from jinja2 import TemplateError
-
-from opsapp.channels import registry
-from opsapp.channels.base import Outcome, Receipt
-from opsapp.channels.registry import channel_named
-from opsapp.customers import linking
 from opsapp.customers.events import MethodsLost
-from opsapp.customers.linking import LinkWish
 from opsapp.kernel import clock, log as audit_log
 from opsapp.kernel.actors import Actor
-from opsapp.kernel.crypto import Unreadable, seal, unseal
-from opsapp.kernel.db import bulk_insert, owns_transactions, within_transaction
+from opsapp.kernel.crypto import seal
+from opsapp.kernel.db import bulk_insert, bulk_update, within_transaction
+from opsapp.kernel.errors import NotFound
 from opsapp.kernel.ids import new_ref
 from opsapp.kernel.states import RowMove
-from opsapp.kernel.turns import Steps, take_turns
-from opsapp.notifications import queries, rules, wording
+from opsapp.notifications import queries, rules
+from opsapp.notifications.delivering import SEALED, account_context
+from opsapp.notifications.errors import CalledBack, NotEnded
 from opsapp.notifications.events import DepositAccount, TellsOfPayments, TellsOfRefunds
 from opsapp.notifications.models import Notice
-from opsapp.notifications.states import NOTICE, NoticeStatus
-from opsapp.settings import current
+from opsapp.notifications.states import ENDED, NOTICE, NoticeStatus
 
-log = structlog.get_logger(__name__)
-
-_CHANNEL = "email"
 _REACTION = Actor("worker", "notifications.sending")
-_SEALED = "account_sealed"
+_SUBSCRIPTION = "subscription"
 
 
 @dataclass(frozen=True, slots=True)
 class NewNotice:
-    """`kind` names the template; `values` fill it: ids, amounts and ISO moments only."""
+    """`kind` is one of rules.KINDS; `values` fill its texts: ids, amounts, ISO days and moments.
+
+    A kind with a link opens a page about the notice's own subject, or about
+    `values["link_subject"]`: {"type": ..., "id": ...}. `not_before` is business time.
+    """
 
     kind: str
     subject_type: str
     subject_id: int
     customer_id: int
     values: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    notice_id: int
-    fence: int
-    turns: int
-    due_at: datetime
-    ref: str
-    kind: str
-    channel: str
-    values: dict[str, Any]
-    recipient: str
-    name: str
-    locale: str
-    opening: dict[str, str]  # the address of a link that was made for this turn
+    not_before: datetime | None = None
 
 
 @within_transaction
@@ -72,6 +50,7 @@ def queue_notices(wishes: Sequence[NewNotice], *, by: Actor) -> int:
     """Returns how many are new: a customer is told once per kind and subject."""
     if not wishes:
         return 0
+    start, now = NOTICE.start.value, clock.now()
     queued = bulk_insert(
         Notice,
         [
@@ -81,16 +60,15 @@ def queue_notices(wishes: Sequence[NewNotice], *, by: Actor) -> int:
                 "subject_type": wish.subject_type,
                 "subject_id": wish.subject_id,
                 "customer_id": wish.customer_id,
-                "channel": _CHANNEL,
                 "values": wish.values,
-                "status": NOTICE.start.value,
+                "status": start,
+                "due_at": wish.not_before or now,
             }
             for wish in wishes
         ],
         returning=("id", "kind"),
         or_nothing=True,
     )
-    start = NOTICE.start.value
     audit_log.record_many(
         [
             audit_log.Entry("notice.queued", "notice", row.id, because=row.kind, to_state=start)
@@ -103,19 +81,77 @@ def queue_notices(wishes: Sequence[NewNotice], *, by: Actor) -> int:
 
 @within_transaction
 def revoke(
-    kind: str, subject_type: str, subject_ids: Sequence[int], *, because: str, by: Actor
+    kinds: Collection[str],
+    subject_type: str,
+    subject_ids: Sequence[int],
+    *,
+    because: str,
+    by: Actor,
 ) -> int:
-    """Call back what has not gone out; returns how many."""
-    rows = queries.lock_queued_about(kind, subject_type, subject_ids)
-    moves = [RowMove(row.id, row.status, NoticeStatus.REVOKED, because) for row in rows]
+    """Call back what has not gone out; returns how many. Nothing of it goes out afterwards.
+
+    What is at a channel this moment is let go, but neither tried again nor sent elsewhere.
+    """
+    if not subject_ids:
+        return 0
+    may_follow = (NoticeStatus.QUEUED, NoticeStatus.SENDING, NoticeStatus.SENT)
+    rows = queries.lock_about(kinds, subject_type, subject_ids, may_follow)
+    waiting = [row for row in rows if row.status == NoticeStatus.QUEUED]
+    bulk_update(
+        Notice,
+        [
+            {"id": row.id, "is_called_back": True}
+            for row in rows
+            if row.status != NoticeStatus.QUEUED
+        ],
+    )
+    moves = [RowMove(row.id, row.status, NoticeStatus.REVOKED, because) for row in waiting]
     return len(NOTICE.move_many(Notice, moves, by=by))
 
 
 @within_transaction
-def send_again(kind: str, subject_type: str, subject_ids: Sequence[int], *, by: Actor) -> int:
-    """Let what has gone out, or could not, go out once more; returns how many."""
-    rows = queries.lock_ended_about(kind, subject_type, subject_ids)
-    also = {"turns": 0, "misses": 0, "due_at": clock.now(), "hinted_at": None, "error": None}
+def send_again(
+    kind: str,
+    subject_type: str,
+    subject_ids: Sequence[int],
+    *,
+    values: dict[str, Any] | None = None,
+    by: Actor,
+) -> int:
+    """Let what has gone out, or could not, go out once more; returns how many.
+
+    With `values` it tells something new: the same happened again.
+    """
+    rows = queries.lock_about([kind], subject_type, subject_ids, ENDED) if subject_ids else []
+    return _queue_again(rows, also={} if values is None else {"values": values}, by=by)
+
+
+@within_transaction
+def send_one_again(notice_id: int, *, by: Actor) -> None:
+    """Somebody asks for it, from the first of its channels on.
+
+    Raises NotFound, NotEnded, CalledBack.
+    """
+    if queries.get_notice(notice_id) is None:
+        raise NotFound(noun="notice", id=notice_id)
+    ended = queries.lock_ended(notice_id)
+    if ended is None:
+        raise NotEnded
+    if ended.is_called_back or ended.status == NoticeStatus.REVOKED:
+        raise CalledBack
+    _queue_again([ended], by=by)
+
+
+def _queue_again(rows: Sequence[Any], *, also: dict[str, Any] | None = None, by: Actor) -> int:
+    also = (also or {}) | {
+        "turns": 0,
+        "misses": 0,
+        "place": 0,
+        "due_at": clock.now(),
+        "hinted_at": None,
+        "error": None,
+        "is_called_back": False,
+    }
     moves = [
         RowMove(row.id, row.status, NoticeStatus.QUEUED, "asked for again", also=also)
         for row in rows
@@ -123,19 +159,23 @@ def send_again(kind: str, subject_type: str, subject_ids: Sequence[int], *, by: 
     return len(NOTICE.move_many(Notice, moves, by=by))
 
 
-@owns_transactions
-def send_notices(notice_ids: Sequence[int], *, by: Actor) -> None:
-    """Give each notice one turn at its channel."""
-    take_turns(
-        notice_ids,
-        Steps(
-            claim=partial(_claim, by=by),
-            call=_call,
-            record=partial(_record, by=by),
-            connected=registry.connected,
-        ),
-        abreast=min(channel.abreast_max for channel in registry.all_channels()),
-        budget_s=current().chunk_budget_s,
+@within_transaction
+def on_payments_paid(event: TellsOfPayments) -> None:
+    """A receipt for each renewal: whoever buys in person sees it on the page."""
+    at = clock.now().isoformat()
+    queue_notices(
+        [
+            NewNotice(
+                "payment_receipt",
+                "payment",
+                fact.payment_id,
+                fact.customer_id,
+                {"amount_minor": fact.amount_minor, "currency": fact.currency, "at": at},
+            )
+            for fact in event.payments
+            if fact.subject_type == _SUBSCRIPTION
+        ],
+        by=_REACTION,
     )
 
 
@@ -150,10 +190,16 @@ def on_payments_failed(event: TellsOfPayments) -> None:
                 "payment",
                 fact.payment_id,
                 fact.customer_id,
-                {"amount_minor": fact.amount_minor, "currency": fact.currency, "at": at},
+                {
+                    "amount_minor": fact.amount_minor,
+                    "currency": fact.currency,
+                    "at": at,
+                    "link_subject": {"type": "payment_method", "id": fact.payment_method_id},
+                },
             )
             for fact in event.payments
-            if fact.subject_type == "subscription"
+            if fact.subject_type == _SUBSCRIPTION
+            and fact.payment_method_id is not None
             and (kind := rules.failure_notice(fact.failure_class))
         ],
         by=_REACTION,
@@ -237,136 +283,13 @@ def on_methods_lost(event: MethodsLost) -> None:
     )
 
 
-def _claim(notice_ids: Sequence[int], *, by: Actor) -> list[Claim]:
-    rows = queries.lock_sendable(notice_ids)
-    moved = NOTICE.move_many(Notice, [_claiming(row) for row in rows], by=by)
-    openings = _open([row for row in rows if row.id in moved], by=by)
-    return [
-        Claim(
-            notice_id=row.id,
-            fence=row.fence + 1,
-            turns=row.turns + 1,
-            due_at=row.due_at,
-            ref=row.ref,
-            kind=row.kind,
-            channel=row.channel,
-            values=row.values,
-            recipient=row.email,
-            name=row.name,
-            locale=row.locale,
-            opening=openings.get(row.id, {}),
-        )
-        for row in rows
-        if row.id in moved
-    ]
-
-
-def _open(rows: Sequence[Any], *, by: Actor) -> dict[int, dict[str, str]]:
-    """Links for the messages that carry one, by notice."""
-    linked = [(row, rules.LINKED[row.kind]) for row in rows if row.kind in rules.LINKED]
-    wishes = [
-        LinkWish(row.customer_id, page.purpose, row.subject_type, row.subject_id, page.life)
-        for row, page in linked
-    ]
-    tokens = linking.issue_links(wishes, by=by) if wishes else []
-    now = clock.now()
-    return {
-        row.id: {
-            "link": f"{current().public_url}{page.path}{token}",
-            "until": (now + page.life).isoformat(),
-        }
-        for (row, page), token in zip(linked, tokens, strict=True)
-    }
-
-
-def _claiming(row: Any) -> RowMove:
-    lease_s = channel_named(row.channel).timeout_s + current().lease_margin_s
-    return RowMove(
-        row.id,
-        row.status,
-        NoticeStatus.SENDING,
-        "claimed, to be sent",
-        fence=row.fence,
-        also={
-            "fence": row.fence + 1,
-            "turns": row.turns + 1,
-            "leased_until": row.now + timedelta(seconds=lease_s),
-        },
-    )
-
-
-async def _call(claim: Claim) -> Receipt:
-    if not claim.recipient:
-        return Receipt(Outcome.REFUSED, "the customer has no address for this channel")
-    try:
-        message = wording.compose(
-            ref=claim.ref,
-            kind=claim.kind,
-            locale=claim.locale,
-            recipient=claim.recipient,
-            name=claim.name,
-            values=_readable(claim.values) | claim.opening,
-        )
-    except (TemplateError, Unreadable, LookupError, TypeError, ValueError) as trouble:
-        log.exception("notices.unwritable", notice_id=claim.notice_id, kind=claim.kind)
-        return Receipt(Outcome.REFUSED, f"it could not be worded ({type(trouble).__name__})")
-    return await channel_named(claim.channel).send(message)
-
-
-def _record(results: Sequence[tuple[Claim, Receipt]], *, by: Actor) -> None:
-    now = clock.now()
-    moves = [_recording(claim, receipt, now) for claim, receipt in results]
-    moved = NOTICE.move_many(Notice, moves, by=by)
-    if len(moved) < len(moves):
-        log.warning("notices.late_answers_discarded", count=len(moves) - len(moved))
-
-
-def _recording(claim: Claim, receipt: Receipt, now: datetime) -> RowMove:
-    wait = rules.wait_before(claim.turns)
-    match receipt.outcome:
-        case Outcome.ACCEPTED:
-            status, because = NoticeStatus.SENT, "the channel took it"
-        case Outcome.AWAY if wait is not None:
-            status, because = NoticeStatus.QUEUED, receipt.because
-        case _:
-            status, because = NoticeStatus.FAILED, receipt.because
-    is_again = status is NoticeStatus.QUEUED
-    return RowMove(
-        claim.notice_id,
-        NoticeStatus.SENDING,
-        status,
-        because,
-        fence=claim.fence,
-        also={
-            "leased_until": None,
-            "hinted_at": None,
-            "due_at": now + wait if is_again and wait else claim.due_at,
-            "error": None if status is NoticeStatus.SENT else because,
-            "sent_at": now if status is NoticeStatus.SENT else None,
-        },
-    )
-
-
 def _account_values(attempt_id: int, account: DepositAccount | None) -> dict[str, str]:
     if account is None:
         return {}
-    token = seal(account.number, context=_account_context(attempt_id))
+    token = seal(account.number, context=account_context(attempt_id))
     return {
         "bank": account.bank,
-        _SEALED: base64.b64encode(token).decode(),
+        SEALED: base64.b64encode(token).decode(),
         "attempt_id": str(attempt_id),
         "due_at": account.due_at.isoformat(),
     }
-
-
-def _readable(values: dict[str, Any]) -> dict[str, Any]:
-    """The values with what was sealed in clear: for the message, never for a row or a line."""
-    if _SEALED not in values:
-        return values
-    token = base64.b64decode(values[_SEALED])
-    number = unseal(token, context=_account_context(int(values["attempt_id"])))
-    return values | {"account": number}
-
-
-def _account_context(attempt_id: int) -> str:
-    return f"notices.values|{attempt_id}"

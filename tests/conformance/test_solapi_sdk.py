@@ -1,6 +1,7 @@
 """The vendor's own client against our double of SOLAPI, and beside it what ours sends there."""
 
 import asyncio
+import hashlib
 import json
 import urllib.error
 import urllib.request
@@ -131,6 +132,26 @@ def test_the_vendors_models_read_the_reports_that_ours_are_tested_with() -> None
         solapi.reports({"messageId": "M4V0000001", "statusCode": "4000"})
     )
     assert read.root[0].data.status_code == "4000"
+
+
+def test_what_the_vendors_models_write_our_door_reads() -> None:
+    ids = {"M4V0000001": "4000", "M4V0000002": "3104", "M4V0000003": "3000"}
+    theirs = SingleReportPayload.model_validate_json(
+        solapi.reports(*({"messageId": name, "statusCode": code} for name, code in ids.items()))
+    )
+    secret = "secret-of-the-webhook"
+    shown = hashlib.sha1(secret.encode(), usedforsecurity=False).hexdigest()
+    channel = SolapiChannel(
+        url="", api_key=KEY, api_secret=SECRET, sender=SENDER, webhook_secret=secret
+    )
+    body = theirs.model_dump_json(by_alias=True).encode()
+    headers = {"x-solapi-secret": shown, "x-solapi-event-name": "SINGLE-REPORT"}
+    found = channel.parse_reports(headers, body, now=datetime(2026, 11, 22, tzinfo=UTC))
+    assert {report.provider_ref: report.code for report in found} == {
+        each.data.message_id: each.data.status_code
+        for each in theirs.root
+        if each.data.status_code != "3000"
+    }
 
 
 def _message(ref: str, body: str, **more: Any) -> Message:

@@ -1,5 +1,3 @@
-import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,80 +6,30 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from opsapp.channels import registry
-from opsapp.channels.base import Channel, Message, Outcome, Receipt
+from opsapp.channels.base import Outcome, Receipt
 from opsapp.customers.models import Customer
 from opsapp.gateways.values import Account
-from opsapp.kernel import clock
-from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import TransactionMisuse, db, transaction
 from opsapp.kernel.log import AuditEntry
-from opsapp.notifications import sending
+from opsapp.notifications import delivering, sending
 from opsapp.notifications.models import Notice
 from opsapp.notifications.sending import NewNotice
 from opsapp.payments.events import (
     DepositsAwaited,
     PaymentFact,
     PaymentsFailed,
+    PaymentsPaid,
     RefundFact,
     RefundsMade,
 )
 from tests.factories.payments import make_customer
-
-BY = Actor("worker", "test")
-ACCEPTED = Receipt(Outcome.ACCEPTED)
-VALUES = {"amount_minor": 12000, "currency": "KRW", "at": "2026-11-21T15:30:00+00:00"}
-
-
-class Sent(Channel):
-    """A provider that answers as told and keeps what it was asked to send."""
-
-    name = "email"
-    timeout_s = 1
-    abreast_max = 8
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self.answer = ACCEPTED
-
-    async def _send(self, message: Message) -> Receipt:
-        await asyncio.sleep(0)
-        self.messages.append(message)
-        return self.answer
-
-
-@pytest.fixture
-def sent(app: Flask) -> Iterator[Sent]:
-    before, channel = registry.all_channels(), Sent()
-    registry.connect([channel])
-    yield channel
-    registry.connect(before)
-
-
-def queue(kind: str = "payment_failed", *, subject_id: int = 7, **values: Any) -> int:
-    customer_id = make_customer()
-    with transaction():
-        wish = NewNotice(kind, "payment", subject_id, customer_id, VALUES | values)
-        assert sending.queue_notices([wish], by=BY) == 1
-        return db.session.scalars(select(Notice.id).order_by(Notice.id.desc())).first() or 0
-
-
-def notice(notice_id: int) -> Notice:
-    with transaction():
-        found = db.session.get_one(Notice, notice_id, populate_existing=True)
-        db.session.expunge(found)
-        return found
-
-
-def make_due(**columns: Any) -> None:
-    with transaction():
-        db.session.execute(update(Notice).values(due_at=clock.now(), **columns))
+from tests.notifications.conftest import BY, VALUES, Sent, make_due, notice, queue
 
 
 def test_a_notice_is_sent_once_and_logged(sent: Sent) -> None:
     notice_id = queue()
     for _ in range(2):
-        sending.send_notices([notice_id], by=BY)
+        delivering.send_notices([notice_id], by=BY)
     [message] = sent.messages
     assert message.ref == notice(notice_id).ref
     assert notice(notice_id).status == "sent"
@@ -106,13 +54,13 @@ def test_the_same_news_is_told_once(sent: Sent) -> None:
 def test_a_channel_that_is_away_is_tried_again_later_and_then_given_up(sent: Sent) -> None:
     sent.answer = Receipt(Outcome.AWAY, "SMTP 451")
     notice_id = queue()
-    sending.send_notices([notice_id], by=BY)
-    sending.send_notices([notice_id], by=BY)  # not due yet
+    delivering.send_notices([notice_id], by=BY)
+    delivering.send_notices([notice_id], by=BY)  # not due yet
     waiting = notice(notice_id)
     assert (waiting.status, waiting.turns, waiting.error) == ("queued", 1, "SMTP 451")
     assert waiting.due_at - datetime.now(UTC) > timedelta(seconds=50)
     make_due(turns=11)
-    sending.send_notices([notice_id], by=BY)
+    delivering.send_notices([notice_id], by=BY)
     assert notice(notice_id).status == "failed"
     assert len(sent.messages) == 2
 
@@ -120,20 +68,20 @@ def test_a_channel_that_is_away_is_tried_again_later_and_then_given_up(sent: Sen
 def test_a_refusal_is_final(sent: Sent) -> None:
     sent.answer = Receipt(Outcome.REFUSED, "SMTP 550")
     notice_id = queue()
-    sending.send_notices([notice_id], by=BY)
+    delivering.send_notices([notice_id], by=BY)
     assert (notice(notice_id).status, notice(notice_id).error) == ("failed", "SMTP 550")
 
 
 def test_a_notice_of_a_dead_worker_is_sent_again_and_its_late_answer_discarded(sent: Sent) -> None:
     notice_id = queue()
     with transaction():
-        [dead] = sending._claim([notice_id], by=BY)
-    sending.send_notices([notice_id], by=BY)
+        [dead] = delivering._claim([notice_id], by=BY)
+    delivering.send_notices([notice_id], by=BY)
     assert sent.messages == []  # the lease still runs
     make_due(leased_until=datetime(2020, 1, 1, tzinfo=UTC))
-    sending.send_notices([notice_id], by=BY)
+    delivering.send_notices([notice_id], by=BY)
     with transaction():
-        sending._record([(dead, Receipt(Outcome.REFUSED, "late"))], by=BY)
+        delivering._record([(dead, Receipt(Outcome.REFUSED, "late"))], by=BY)
     assert notice(notice_id).status == "sent"
     assert len(sent.messages) == 1
 
@@ -144,7 +92,7 @@ def test_a_notice_that_cannot_be_worded_fails_and_stops_no_other(sent: Sent) -> 
         queue("no_such_kind", subject_id=8),
         queue(subject_id=9),
     )
-    sending.send_notices([broken, unknown, good], by=BY)
+    delivering.send_notices([broken, unknown, good], by=BY)
     assert [notice(each).status for each in (broken, unknown, good)] == ["failed", "failed", "sent"]
 
 
@@ -165,7 +113,7 @@ def test_a_text_is_in_the_customers_language_with_seoul_dates(
     notice_id = queue()
     with transaction():
         db.session.execute(update(Customer).values(locale=locale))
-    sending.send_notices([notice_id], by=BY)
+    delivering.send_notices([notice_id], by=BY)
     [message] = sent.messages
     assert message.subject == subject
     assert all(phrase in message.text for phrase in phrases)
@@ -173,17 +121,17 @@ def test_a_text_is_in_the_customers_language_with_seoul_dates(
 
 def test_what_waits_can_be_called_back_and_what_went_out_cannot(sent: Sent) -> None:
     gone, waiting = queue(), queue(subject_id=8)
-    sending.send_notices([gone], by=BY)
+    delivering.send_notices([gone], by=BY)
     with transaction():
         because = "the payment was made after all"
-        count = sending.revoke("payment_failed", "payment", [7, 8], because=because, by=BY)
+        count = sending.revoke(["payment_failed"], "payment", [7, 8], because=because, by=BY)
     assert count == 1
     assert (notice(gone).status, notice(waiting).status) == ("sent", "revoked")
 
 
 def test_sending_is_not_done_inside_a_transaction(app: Flask) -> None:
     with transaction(), pytest.raises(TransactionMisuse):
-        sending.send_notices([1], by=BY)
+        delivering.send_notices([1], by=BY)
 
 
 def fact(customer_id: int, **changes: Any) -> PaymentFact:
@@ -237,7 +185,7 @@ def test_a_deposit_request_names_the_account_and_the_row_does_not(sent: Sent) ->
         [row] = db.session.scalars(select(Notice))
         assert "X6505636518308" not in str(row.values)
         notice_id = row.id
-    sending.send_notices([notice_id], by=BY)
+    delivering.send_notices([notice_id], by=BY)
     [message] = sent.messages
     assert "X6505636518308" in message.text
     assert "국민은행" in message.text
@@ -251,16 +199,25 @@ def test_a_refund_is_told(sent: Sent) -> None:
         sending.on_refunds_made(RefundsMade((made,)))
     with transaction():
         [notice_id] = db.session.scalars(select(Notice.id))
-    sending.send_notices([notice_id], by=BY)
+    delivering.send_notices([notice_id], by=BY)
     assert "3,000원" in sent.messages[0].subject
 
 
-@pytest.mark.parametrize("kind", ["subscription_suspended", "payment_method_unusable"])
-@pytest.mark.parametrize("locale", ["ko", "en"])
-def test_every_other_kind_can_be_worded(sent: Sent, kind: str, locale: str) -> None:
-    notice_id = queue(kind)
+def test_each_renewal_that_was_paid_gets_a_receipt_in_two_statements(
+    sent: Sent, statements: list[str]
+) -> None:
+    customer_id = make_customer()
+    paid = tuple(fact(customer_id, payment_id=n) for n in range(1, 301))
+    bought = fact(customer_id, payment_id=301, subject_type="order")
     with transaction():
-        db.session.execute(update(Customer).values(locale=locale))
-    sending.send_notices([notice_id], by=BY)
-    assert notice(notice_id).status == "sent"
-    assert sent.messages[0].subject.startswith("[opsapp]")
+        db.session.scalar(select(1))
+        statements.clear()
+        sending.on_payments_paid(PaymentsPaid((*paid, bought)))
+        assert [each.split()[0] for each in statements] == ["SELECT", "INSERT", "INSERT"]
+        assert "ops_now()" in statements[0], "the moment of the transaction, read once"
+        assert len(db.session.scalars(select(Notice.id)).all()) == 300
+    with transaction():
+        sending.on_payments_paid(PaymentsPaid(paid))
+        assert len(db.session.scalars(select(Notice.id)).all()) == 300
+    delivering.send_notices([1], by=BY)
+    assert sent.messages[0].subject == "[opsapp] 9,900원 결제가 완료되었습니다"
