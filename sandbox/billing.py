@@ -4,6 +4,7 @@ Rules: an authKey works once; customerKey of a charge must be the key's own; a c
 webhook; there is no call to read or renew a key (docs.tosspayments.com, billing).
 """
 
+import hashlib
 import re
 import secrets
 from typing import Any, Final
@@ -23,6 +24,9 @@ CARD_STATES: Final[dict[str, str | None]] = {
     "lost": "INVALID_CARD_LOST_OR_STOLEN",
     "insufficient_funds": "REJECT_CARD_PAYMENT",
 }
+# At the window: the customer registers, and the shop's exchange of the authKey is refused.
+REFUSED: Final = "refused"
+_WINDOW_KEY: Final = re.compile(r"((?:card|transfer)\.w-([a-z_]+)-[0-9a-f]{16})-([0-9a-f]{32})")
 _WALLETS: Final = ("토스페이", "카카오페이", "네이버페이")
 
 
@@ -32,6 +36,7 @@ def issue(books: Books, call: Call) -> Answer:
     customer_key = fields.customer_key(call.body)
     if auth_key in call.merchant.used_auth_keys:
         raise Refused("INVALID_BILLING_AUTH")
+    state = _state_chosen(auth_key, call.merchant.id, customer_key)
     prefix = auth_key.partition(".")[0]
     subject = f"{call.merchant.id} {auth_key}"
     billing = _new_billing(books, call.merchant, customer_key)
@@ -42,13 +47,13 @@ def issue(books: Books, call: Call) -> Answer:
         billing["transfers"] = [
             {"bankName": objects.BANKS[bank], "bankAccountNumber": "1234********12"}
         ]
-        return _keep(books, call.merchant, billing, auth_key=auth_key, bank=bank)
+        return _keep(books, call.merchant, billing, auth_key=auth_key, bank=bank, state=state)
     wallet = _WALLETS[objects.number_from(subject, len(_WALLETS))] if prefix == "easy_pay" else None
     _set_card(billing, objects.card_identity(subject))
     if wallet is not None:
         billing["method"] = objects.EASY_PAY
         billing["easyPay"] = {"provider": wallet}
-    return _keep(books, call.merchant, billing, auth_key=auth_key, wallet=wallet)
+    return _keep(books, call.merchant, billing, auth_key=auth_key, wallet=wallet, state=state)
 
 
 def issue_from_card(books: Books, call: Call) -> Answer:
@@ -151,6 +156,23 @@ def decline_drawn(books: Books, merchant: Merchant, order_id: str) -> str | None
     return books.faults.decline(order_id)
 
 
+def seal_of(told: str, merchant_id: str, customer_key: str) -> str:
+    """What ties an authKey of the window to its merchant and customer."""
+    return hashlib.sha256(f"{merchant_id}|{customer_key}|{told}".encode()).hexdigest()[:32]
+
+
+def _state_chosen(auth_key: str, merchant_id: str, customer_key: str) -> str:
+    """What the customer chose at the window; keys from elsewhere are taken as they are."""
+    found = _WINDOW_KEY.fullmatch(auth_key)
+    if found is None:
+        return "ok"
+    if found[3] != seal_of(found[1], merchant_id, customer_key):
+        raise Refused("INVALID_BILLING_AUTH")
+    if found[2] == REFUSED:
+        raise Refused("INVALID_STOPPED_CARD")
+    return found[2]
+
+
 def _requested(books: Books, merchant: Merchant, body: Json, amount: int) -> Json:
     order_id, order_name = fields.order_id(body), fields.order_name(body)
     fields.check_contact(body)
@@ -214,6 +236,7 @@ def _keep(
     auth_key: str | None,
     bank: str | None = None,
     wallet: str | None = None,
+    state: str = "ok",
 ) -> Answer:
     record: Json = {
         "billing": billing,
@@ -221,7 +244,7 @@ def _keep(
         "bank": bank,
         "wallet": wallet,
         "auth_key": auth_key,
-        "state": "ok",
+        "state": state,
         "deleted": False,
     }
     books.record_billing(merchant, record)

@@ -11,7 +11,16 @@ from datetime import date
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from sandbox import accounts, billing, clock, payment_object as objects, payments, reports, window
+from sandbox import (
+    accounts,
+    billing,
+    billing_window,
+    clock,
+    payment_object as objects,
+    payments,
+    reports,
+    window,
+)
 from sandbox.books import Books, Held, Json, Merchant
 from sandbox.errors import Answer, ControlRefused, answer_of, to_json
 from sandbox.faults import checked_profile
@@ -27,6 +36,8 @@ def handle(
     """Answer one control call; raises ControlRefused."""
     if request.path == "/_sandbox/window" and request.method in ("GET", "POST"):
         return window.handle(books, request, window_hosts)
+    if request.path == "/_sandbox/window/billing" and request.method in ("GET", "POST"):
+        return billing_window.handle(books, request, window_hosts)
     if b"origin" in request.headers:
         raise ControlRefused("Control calls are not taken from web pages.", 403)
     match [request.method, *request.path.strip("/").split("/")[1:]]:

@@ -24,6 +24,7 @@ _DECLINES: Final = (
     "PROVIDER_ERROR",
     "PAY_PROCESS_ABORTED",
 )
+_STATES: Final = ("ok", "insufficient_funds", "expired", "stopped", "lost", "refused")
 _WORDS: Final[dict[str, dict[str, str]]] = {
     "ko": {
         "title": "테스트 결제창",
@@ -51,6 +52,17 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "problem": "입력한 내용을 확인해 주세요.",
         "refused": "결제창을 열 수 없습니다",
         "won": "{}원",
+        "registration": "테스트 결제수단 등록창",
+        "registration_note": "실제로 등록되지 않는 모의 등록창입니다.",
+        "register": "등록",
+        "decline_registration": "등록 거절",
+        "state": "등록한 뒤의 결제 결과",
+        "state_ok": "정상 결제",
+        "state_insufficient_funds": "한도·잔액 부족",
+        "state_expired": "유효기간 만료",
+        "state_stopped": "정지된 카드",
+        "state_lost": "분실·도난 카드",
+        "state_refused": "등록 자체가 거절됨",
     },
     "en": {
         "title": "Test payment window",
@@ -78,6 +90,17 @@ _WORDS: Final[dict[str, dict[str, str]]] = {
         "problem": "Please check what you entered.",
         "refused": "The payment window cannot be opened",
         "won": "KRW {}",
+        "registration": "Test registration window",
+        "registration_note": "This window is a stand-in. Nothing is registered.",
+        "register": "Register",
+        "decline_registration": "Decline registration",
+        "state": "Later charges",
+        "state_ok": "go through",
+        "state_insufficient_funds": "fail: insufficient funds",
+        "state_expired": "fail: the card expired",
+        "state_stopped": "fail: the card is suspended",
+        "state_lost": "fail: the card was lost",
+        "state_refused": "none: the registration is refused",
     },
 }
 _METHOD_WORDS: Final = {
@@ -127,10 +150,6 @@ def render(
     words = _WORDS[lang]
     shown = _METHOD_WORDS.get(method, method) if lang == "en" else objects.METHODS[method]
     alert = f"<p class=error role=alert>{words['problem']} {escape(error)}</p>" if error else ""
-    fields = "".join(
-        f'<input type=hidden name="{escape(name)}" value="{escape(value)}">'
-        for name, value in hidden.items()
-    )
     reasons = [(code, f"{CODES[code].message} ({code})") for code in _DECLINES]
     body = (
         f"<h1>{words['title']}</h1><p>{words['note']}</p>{alert}<dl>"
@@ -138,7 +157,7 @@ def render(
         f"{_fact(words['order_id'], hidden['orderId'])}"
         f"{_fact(words['method'], shown)}"
         f"{_fact(words['amount'], words['won'].format(f'{amount:,}'), 'sum')}</dl>"
-        f'<form method=post action="/_sandbox/window">{fields}'
+        f'<form method=post action="/_sandbox/window">{_hidden(hidden)}'
         f"{_choices(method, amount, words, chosen)}"
         f"<button id=approve name=decision value=approve>{words['approve']}</button>"
         f"<fieldset><legend>{words['decline']}</legend>"
@@ -147,6 +166,34 @@ def render(
         f"<button id=cancel name=decision value=cancel>{words['cancel']}</button></form>"
     )
     return _document(words["title"], body, lang), _STYLE_HASH
+
+
+def render_registration(
+    *,
+    hidden: Mapping[str, str],
+    method: str,
+    lang: str,
+    error: str | None,
+    chosen: Mapping[str, str],
+) -> tuple[str, str]:
+    """The page on which a card or an account is registered, and the hash of its style."""
+    words = _WORDS[lang]
+    shown = _METHOD_WORDS[method] if lang == "en" else objects.METHODS[method]
+    alert = f"<p class=error role=alert>{words['problem']} {escape(error)}</p>" if error else ""
+    states = [(name, words[f"state_{name}"]) for name in _STATES]
+    reasons = [(code, f"{CODES[code].message} ({code})") for code in _DECLINES]
+    body = (
+        f"<h1>{words['registration']}</h1><p>{words['registration_note']}</p>{alert}"
+        f"<dl>{_fact(words['method'], shown)}</dl>"
+        f'<form method=post action="/_sandbox/window/billing">{_hidden(hidden)}'
+        f"{_select('state', words['state'], states, chosen)}"
+        f"<button id=approve name=decision value=approve>{words['register']}</button>"
+        f"<fieldset><legend>{words['decline_registration']}</legend>"
+        f"{_select('code', words['reason'], reasons, chosen)}"
+        f"<button id=decline name=decision value=decline>{words['decline_registration']}</button>"
+        f"</fieldset><button id=cancel name=decision value=cancel>{words['cancel']}</button></form>"
+    )
+    return _document(words["registration"], body, lang), _STYLE_HASH
 
 
 def render_refusal(reason: str, lang: str) -> tuple[str, str]:
@@ -205,6 +252,13 @@ def _number(name: str, label: str, most: int, chosen: Mapping[str, str]) -> str:
     return (
         f"<label for={name}>{label}</label><input id={name} name={name} type=number "
         f'inputmode=numeric min=0 max={most} step=1 value="{escape(chosen.get(name) or "0")}">'
+    )
+
+
+def _hidden(fields: Mapping[str, str]) -> str:
+    return "".join(
+        f'<input type=hidden name="{escape(name)}" value="{escape(value)}">'
+        for name, value in fields.items()
     )
 
 

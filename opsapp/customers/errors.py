@@ -44,3 +44,31 @@ class MethodNotBlockable(OpsError):
     code = "method_not_blockable"
     message = "A payment method that is {status} cannot be blocked or let go again."
     remedy = "Load the page again to see its state."
+
+
+class NotRegistrable(OpsError):
+    code = "not_registrable"
+    http_status = 422
+    message = "This way to pay cannot be registered here."
+    remedy = "Choose another one."
+
+
+class WindowNotReady(OpsError):
+    code = "window_not_ready"
+    http_status = 503
+    message = "The payment company's page cannot be opened just now."
+    remedy = "Try again in a few minutes."
+
+
+class RegistrationOfAnother(OpsError):
+    code = "registration_of_another"
+    http_status = 422
+    message = "What came back from the payment company does not belong to this page."
+    remedy = "Please register the payment method again."
+
+
+class TooManyRegistrations(OpsError):
+    code = "too_many_registrations"
+    http_status = 429
+    message = "Too many payment methods were tried within a day."
+    remedy = "Try again tomorrow, or call the shop."

@@ -115,6 +115,17 @@ def open_link(token: str, *, purpose: str, address: str) -> Link:
 
 
 @within_transaction
+def hold_link(token: str, *, purpose: str) -> Link:
+    """For an act that may follow another one: a second click waits for the first. Raises
+    LinkUnknown.
+    """
+    row = queries.lock_link(_hash(token), purpose=purpose)
+    if row is None:
+        raise LinkUnknown
+    return _link(row)
+
+
+@within_transaction
 def use_link(token: str, *, purpose: str) -> Link:
     """The last act through it: the links of its subject end. Raises LinkUnknown if one did before.
 

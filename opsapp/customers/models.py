@@ -1,6 +1,6 @@
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, func, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from opsapp.customers.states import KINDS, METHOD, OPEN
@@ -42,6 +42,11 @@ class PaymentMethod(Claimable, Base):
             name="active_has_key",
         ),
         Index("payment_methods_customer", "customer_id"),
+        Index(
+            "payment_methods_ending",
+            "expires_on",
+            postgresql_where=text("status IN ('active', 'expired')"),
+        ),
         Index("payment_methods_last4", "last4"),
         Index("payment_methods_first6", "first6"),
         Index(
@@ -50,6 +55,7 @@ class PaymentMethod(Claimable, Base):
             unique=True,
             postgresql_where=text("is_default AND status NOT IN ('deleted', 'refused')"),
         ),
+        Index("payment_methods_of_link", "link_id", postgresql_where=text("link_id IS NOT NULL")),
         due_index("payment_methods", OPEN),
     )
 
@@ -72,6 +78,9 @@ class PaymentMethod(Claimable, Base):
     refused_code: Mapped[str | None]
     blocked_because: Mapped[str | None]
     replaced_by_id: Mapped[int | None] = mapped_column(ForeignKey("payment_methods.id"))
+    # Given through a link, to take the place of another one as soon as it is active.
+    replaces_id: Mapped[int | None] = mapped_column(ForeignKey("payment_methods.id"))
+    link_id: Mapped[int | None] = mapped_column(ForeignKey("one_time_links.id"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
 
 
@@ -94,6 +103,24 @@ class OneTimeLink(Base):
     issued_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+
+
+class PushAddress(Base):
+    """Where a browser or an app of the customer is reached; whoever knows it can write there."""
+
+    __tablename__ = "push_addresses"
+    __table_args__ = (
+        UniqueConstraint("channel", "address_index"),
+        CheckConstraint("channel IN ('webpush', 'fcm')", name="channel_known"),
+        Index("push_addresses_customer", "customer_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    channel: Mapped[str]
+    address_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    address_index: Mapped[bytes] = mapped_column(LargeBinary)
+    added_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
 
 
 class LinkTry(Base):

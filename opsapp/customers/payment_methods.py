@@ -29,7 +29,8 @@ class NewMethod:
     """`auth_key` is the gateway's one-time key of the registration; an account needs none.
 
     `expires_on` is the last day of the card's month. `is_over`: of a contract that had ended
-    before it came to us; kept for the record and never registered. Raises Invalid.
+    before it came to us; kept for the record and never registered. `replaces_id`: the method whose
+    place it takes once it is active, `link_id`: by which it was given. Raises Invalid.
     """
 
     customer_id: int
@@ -39,6 +40,8 @@ class NewMethod:
     is_default: bool = False
     expires_on: date | None = None
     is_over: bool = False
+    replaces_id: int | None = None
+    link_id: int | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -135,6 +138,7 @@ def replace(method_id: int, *, by_method_id: int, because: str = "", by: Actor) 
     if old.id != method_id:
         old, new = new, old
     was_default, old.replaced_by_id = old.is_default, new.id
+    new.replaced_by_id = None  # the chain of who took whose place has one end
     record(
         Entry(
             "payment_method.replaced",
@@ -204,4 +208,6 @@ def _row(wish: NewMethod, *, is_default: bool) -> dict[str, Any]:
         "idempotency_key": new_ref("bk"),
         "label": "",
         "expires_on": wish.expires_on,
+        "replaces_id": wish.replaces_id,
+        "link_id": wish.link_id,
     }

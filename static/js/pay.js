@@ -41,6 +41,11 @@
   const vendors = {
     async toss() {
       const payment = TossPayments(fields.clientKey).payment({ customerKey: fields.customerKey });
+      if (fields.asks === "registration") {
+        const { successUrl, failUrl } = fields;
+        await payment.requestBillingAuth({ method: TOSS_METHODS[fields.method], successUrl, failUrl });
+        return;
+      }
       const wish = {
         method: TOSS_METHODS[fields.method],
         amount: { currency: fields.currency, value: fields.amount },

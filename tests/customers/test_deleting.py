@@ -332,8 +332,9 @@ def test_a_key_of_another_gateway_or_of_nobody_is_no_news(app):
 def test_the_notice_about_a_lost_method_can_be_written_in_both_languages(app):
     for locale in ("ko", "en"):
         message = wording.compose(
-            ref="n", kind="payment_method_deleted", locale=locale, recipient="a@example.com",
-            name="김", values={"at": clock.now().isoformat()},
+            ref="n", kind="payment_method_deleted", medium="email",
+            reader=wording.Reader("a@example.com", "김", locale),
+            values={"at": clock.now().isoformat()},
         )  # fmt: skip
         assert message.subject
         assert "{{" not in message.text

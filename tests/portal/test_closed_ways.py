@@ -12,8 +12,11 @@ from opsapp.checkout.choosing import CHOICES_MAX
 from opsapp.gateways import failures
 from opsapp.gateways.registry import gateway_named
 from opsapp.kernel import turns
+from opsapp.kernel.db import transaction
 from opsapp.settings import current
+from opsapp.subscriptions import pausing
 from tests.factories.checkouts import CSRF
+from tests.factories.members import WORKER, Member
 from tests.portal.test_paying import attempts
 
 
@@ -198,3 +201,37 @@ def test_every_page_of_this_door_says_that_it_is_for_whoever_holds_its_address(h
     views = [r.endpoint for r in house.url_map.iter_rules() if r.endpoint.startswith("portal_")]
     assert len(views) >= 7
     assert [e for e in views if not hasattr(house.view_functions[e], "permission")] == []
+
+
+def test_who_owes_a_period_does_not_get_rid_of_it_by_a_pause_of_a_minute(house, gateway, owner):
+    gateway.faults(declines={"REJECT_CARD_PAYMENT": 1.0})
+    member = Member(house)
+    assert member.subscription.status == "past_due"
+    home = member.link("subscription")
+    assert "미납 금액은 계속" in member.get(f"{home}/pause").text
+    assert member.act(home, "pause").status_code == 303
+    assert member.act(home, "resume").status_code == 303
+    row = member.subscription
+    assert (row.status, row.failures_in_row) == ("past_due", 1)
+    retries = "SELECT count(*) FROM attempts WHERE status = 'ready'"
+    assert owner.execute(retries).fetchone() == (1,)
+
+
+def test_nobody_goes_on_after_taking_back_the_consent_to_be_charged(house, gateway, owner):
+    member = Member(house)
+    home = member.link("subscription")
+    [(consent_id,)] = owner.execute("SELECT id FROM consents").fetchall()
+    assert member.send(f"{home}/consents", {"consent_id": str(consent_id)}).status_code == 303
+    assert member.subscription.status == "cancelling"
+    refused = member.act(home, "keep")
+    assert (refused.status_code, "동의가 철회된" in refused.text) == (409, True)
+    assert member.subscription.status == "cancelling"
+
+
+def test_a_customer_lifts_no_hold_of_ours_and_is_not_told_so(house, gateway):
+    member = Member(house)
+    home = member.link("subscription")
+    with house.app_context(), transaction():
+        pausing.hold(member.subscription_id, because="도용 확인", by=WORKER)
+    assert member.act(home, "resume").status_code == 409
+    assert member.subscription.is_billing_blocked

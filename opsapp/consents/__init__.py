@@ -1,0 +1,1 @@
+"""Consent: which text was agreed to, by whom, when and where."""
