@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from opsapp.kernel import clock, log
 from opsapp.kernel.actors import Actor
@@ -13,13 +14,18 @@ from opsapp.tickets.states import TICKET
 
 @dataclass(frozen=True, slots=True)
 class NewTicket:
-    """`summary` is a plain sentence with ids and codes, without personal data."""
+    """`summary` is a plain sentence with ids and codes, without personal data.
+
+    `answer_within`: where somebody has set it, instead of what the reason asks for.
+    """
 
     subject_type: str
     subject_id: int
     customer_id: int | None
     reason: str
     summary: str
+    assignee_id: int | None = None
+    answer_within: timedelta | None = None
 
 
 @within_transaction
@@ -39,7 +45,8 @@ def open_tickets(wishes: Sequence[NewTicket], *, by: Actor) -> list[int]:
                 "summary": wish.summary,
                 "status": TICKET.start.value,
                 "opened_at": now,
-                "answer_due_at": now + rules.answer_within(wish.reason),
+                "assignee_id": wish.assignee_id,
+                "answer_due_at": now + (wish.answer_within or rules.answer_within(wish.reason)),
             }
             for wish in wishes
         ],

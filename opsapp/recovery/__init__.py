@@ -1,0 +1,1 @@
+"""Recovery: one policy for notices before a charge, retries, tickets and suspension."""
