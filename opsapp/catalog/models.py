@@ -1,6 +1,6 @@
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, String, func
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, false, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from opsapp.kernel.db import Base
@@ -8,6 +8,8 @@ from opsapp.kernel.money import Money
 
 
 class Plan(Base):
+    """A rhythm under a name. Its price, trial and term are those of the version in force."""
+
     __tablename__ = "plans"
     __table_args__ = (
         CheckConstraint("amount_minor > 0", name="amount_positive"),
@@ -27,3 +29,30 @@ class Plan(Base):
     @property
     def amount(self) -> Money:
         return Money(self.amount_minor, self.currency)
+
+
+class PlanVersion(Base):
+    """What a plan costs from a day on. Version 1 is the plan's own row."""
+
+    __tablename__ = "plan_versions"
+    __table_args__ = (
+        UniqueConstraint("plan_id", "version"),
+        UniqueConstraint("plan_id", "effective_on"),
+        CheckConstraint("amount_minor > 0", name="amount_positive"),
+        CheckConstraint("version > 0", name="version_positive"),
+        CheckConstraint("trial_days BETWEEN 0 AND 366", name="trial_days_sane"),
+        CheckConstraint("term_periods BETWEEN 1 AND 1200", name="term_periods_sane"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    plan_id: Mapped[int] = mapped_column(ForeignKey("plans.id"))
+    version: Mapped[int]
+    effective_on: Mapped[date]
+    amount_minor: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    trial_days: Mapped[int] = mapped_column(default=0, server_default="0")
+    term_periods: Mapped[int | None]
+    # Whether those who subscribed before pay this price too, from their first period after the day.
+    applies_to_existing: Mapped[bool] = mapped_column(default=False, server_default=false())
+    added_by: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())

@@ -8,7 +8,6 @@ from opsapp.catalog.errors import PlanIsFixed
 from opsapp.catalog.models import Plan
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import bulk_insert, within_transaction
-from opsapp.kernel.errors import Invalid
 from opsapp.kernel.log import Entry, record_many
 from opsapp.kernel.money import Money
 
@@ -28,8 +27,7 @@ class NewPlan:
         object.__setattr__(self, "name", rules.check_name(self.name))
         rules.check_interval(self.interval)
         rules.check_interval_count(self.interval_count)
-        if self.amount.minor <= 0:
-            raise Invalid(field="amount", reason="must be above 0.")
+        rules.check_amount(self.amount.minor)
 
     @property
     def terms(self) -> str:

@@ -1,13 +1,19 @@
 """What a plan may look like."""
 
 import re
+from datetime import date, timedelta
 
+from opsapp.catalog.errors import PriceTooHigh, VersionTooLate
 from opsapp.kernel.errors import Invalid
 
 CODE_LENGTH_MAX = 64
 NAME_LENGTH_MAX = 100
 INTERVALS = ("day", "week", "month")
 INTERVAL_COUNT_MAX = 366
+TRIAL_DAYS_MAX = 366
+TERM_PERIODS_MAX = 1200
+AMOUNT_MINOR_MAX = 10**12  # times any quantity it still fits where amounts are kept
+AHEAD_MAX = timedelta(days=3 * 366)  # a mistyped year would keep out every version before it
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -45,3 +51,33 @@ def check_interval_count(count: int, *, field: str = "interval_count") -> int:
     if not 1 <= count <= INTERVAL_COUNT_MAX:
         raise Invalid(field=field, reason=f"must be between 1 and {INTERVAL_COUNT_MAX}.")
     return count
+
+
+def check_trial_days(days: int, *, field: str = "trial_days") -> int:
+    """Raises Invalid."""
+    if not 0 <= days <= TRIAL_DAYS_MAX:
+        raise Invalid(field=field, reason=f"must be between 0 and {TRIAL_DAYS_MAX}.")
+    return days
+
+
+def check_term_periods(count: int | None, *, field: str = "term_periods") -> int | None:
+    """Raises Invalid. None: it goes on until somebody ends it."""
+    if count is not None and not 1 <= count <= TERM_PERIODS_MAX:
+        raise Invalid(field=field, reason=f"must be between 1 and {TERM_PERIODS_MAX}.")
+    return count
+
+
+def check_amount(minor: int, *, field: str = "amount") -> int:
+    """Raises Invalid."""
+    if minor <= 0:
+        raise Invalid(field=field, reason="must be above 0.")
+    if minor > AMOUNT_MINOR_MAX:
+        raise PriceTooHigh(field=field)
+    return minor
+
+
+def check_effective_on(day: date, *, today: date, field: str = "effective_on") -> date:
+    """Raises VersionTooLate."""
+    if day > today + AHEAD_MAX:
+        raise VersionTooLate(field=field, day=today + AHEAD_MAX)
+    return day

@@ -1,10 +1,12 @@
+from collections.abc import Collection, Sequence
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from opsapp.console import access, errors, forms, frame
+from opsapp.console import access, change_words, errors, forms, frame, subscription_words
 from opsapp.console.access import requires
 from opsapp.insights import listing_subscriptions
 from opsapp.insights.listing_subscriptions import TABS
@@ -15,19 +17,42 @@ from opsapp.kernel.errors import OpsError
 from opsapp.kernel.states import IllegalMove
 from opsapp.staff import queries as staff
 from opsapp.staff.rules import Permission
-from opsapp.subscriptions import cancelling, pausing, renewing
+from opsapp.subscriptions import (
+    blocking,
+    cancelling,
+    finding_changes,
+    pausing,
+    renewing,
+    rules,
+    stopping,
+)
+from opsapp.subscriptions.states import CHARGEABLE, GOING_ON, SubscriptionStatus as S
 
 routes = Blueprint("subscriptions", __name__, url_prefix="/subscriptions")
 
+STOPPING = ("pause", "hold", "cancel")
 LOOKS_MAX = 20  # a minute; then the page rests until somebody loads it again
 
-# What staff may do in which state; the room decides again under its lock.
-ACTIONS: dict[str, tuple[str, ...]] = {
-    "pause": ("active", "past_due"),
-    "resume": ("paused", "suspended"),
-    "charge_now": ("active", "past_due", "suspended"),
-    "cancel": ("active", "past_due", "paused", "suspended"),
-}
+_ACT = "any(pause,resume,charge_now,keep,hold,release,cancel_at_period_end,cancel):action"
+
+
+def possible_actions(subscription: Any, causes: Collection[str]) -> list[str]:
+    """What staff may do now, in the order of the page; the room decides again under its lock."""
+    status, is_leaving = subscription.status, subscription.cancel_asked_on is not None
+    is_going_on, is_held = status in GOING_ON, rules.HOLD in causes
+    may_be_charged = status == S.SUSPENDED or status in CHARGEABLE
+    may_pause = may_be_charged and not is_leaving and rules.PAUSE not in causes
+    possible = {
+        "pause": may_pause,
+        "resume": status in {S.PAUSED, S.SUSPENDED},
+        "charge_now": may_be_charged and not is_held and rules.PAUSE not in causes,
+        "keep": is_going_on and is_leaving,
+        "hold": is_going_on and not is_held,
+        "release": is_going_on and is_held,
+        "cancel_at_period_end": status in CHARGEABLE,
+        "cancel": is_going_on,
+    }
+    return [action for action, is_possible in possible.items() if is_possible]
 
 
 @routes.get("/")
@@ -54,18 +79,22 @@ def show(subscription_id: int) -> str:
     return _detail(subscription_id)
 
 
-@routes.get("/<id:subscription_id>/<any(pause,resume,charge_now,cancel):action>")
+@routes.get(f"/<id:subscription_id>/<{_ACT}>")
 @requires(Permission.MANAGE_SUBSCRIPTIONS)
 def preview(subscription_id: int, action: str) -> str:
     """What the act would change; nothing is written."""
     subscription, _customer, plan, method = listing_subscriptions.get_subscription(subscription_id)
+    causes = {block.cause for block in blocking.list_open_blocks(subscription_id)}
     panel = frame.fragment(
         "console/subscriptions/_preview.html",
         subscription=subscription,
         plan=plan,
         payment_method=method,
         action=action,
-        is_allowed=subscription.status in ACTIONS[action],
+        is_allowed=action in possible_actions(subscription, causes),
+        going=stopping.look(subscription_id),
+        ends_on=cancelling.end_of_period(subscription),
+        tomorrow=seoul_date(frame.now()) + timedelta(days=1),
     )
     return panel if frame.is_fragment() else _detail(subscription_id, panel)
 
@@ -85,7 +114,7 @@ def show_periods(subscription_id: int) -> str:
     )
 
 
-@routes.post("/<id:subscription_id>/<any(pause,resume,charge_now,cancel):action>")
+@routes.post(f"/<id:subscription_id>/<{_ACT}>")
 @requires(Permission.MANAGE_SUBSCRIPTIONS)
 def act(subscription_id: int, action: str) -> Response | tuple[str, int]:
     by = access.current_actor()
@@ -112,11 +141,23 @@ def _refused(subscription_id: int, text: str, status: int) -> tuple[str, int]:
 
 
 def _do(action: str, subscription_id: int, by: Actor) -> None:
+    because = forms.text("because", request.form)
     match action:
         case "pause":
-            pausing.pause(subscription_id, by=by)
+            until, choice = forms.day("until", request.form), request.form.get("open_retries", "")
+            retries = choice or pausing.OpenRetries.WITHDRAW
+            pausing.pause(subscription_id, until=until, open_retries=retries, by=by)
         case "resume":
             pausing.resume(subscription_id, by=by)
+        case "keep":
+            cancelling.keep(subscription_id, by=by)
+        case "hold":
+            goes_on = bool(request.form.get("service_goes_on"))
+            pausing.hold(subscription_id, service=not goes_on, because=because, by=by)
+        case "release":
+            pausing.release(subscription_id, because=because, by=by)
+        case "cancel_at_period_end":
+            cancelling.cancel_at_period_end(subscription_id, by=by)
         case "cancel":
             cancelling.cancel(subscription_id, by=by)
         case _:
@@ -125,6 +166,7 @@ def _do(action: str, subscription_id: int, by: Actor) -> None:
 
 def _detail(subscription_id: int, panel: Markup | None = None) -> str:
     picture = listing_subscriptions.get_picture(subscription_id)
+    blocks = blocking.list_open_blocks(subscription_id)
     done = request.args.get("done", "")
     return render_template(
         "console/subscriptions/detail.html",
@@ -134,9 +176,19 @@ def _detail(subscription_id: int, panel: Markup | None = None) -> str:
         periods=picture.periods,
         turn=0,
         is_awaited=done == "charge_now" and _is_on_its_way(picture.periods),
-        done=done if done in ACTIONS else "",
-        actions=[a for a, states in ACTIONS.items() if picture.subscription.status in states],
+        done=done if done in subscription_words.DONE else "",
+        taken_back=_find_taken_back(picture.timeline) if done in STOPPING else None,
+        blocks=blocks,
+        actions=possible_actions(picture.subscription, {block.cause for block in blocks}),
         names=staff.names_of_actors(entry.actor for entry in picture.timeline),
+        changes=finding_changes.list_changes_of(subscription_id, limit=5),
+        told_changes=change_words,
         today=seoul_date(frame.now()),
         expires_soon=listing_subscriptions.expires_soon,
     )
+
+
+def _find_taken_back(timeline: Sequence[Any]) -> dict[str, int] | None:
+    """What the act that is just done has taken back, by the log."""
+    stopped = (entry.detail for entry in timeline if entry.action == "subscription.stopped")
+    return next(stopped, None)

@@ -1,16 +1,19 @@
 """After a failed renewal: try again, ask a person, suspend; after a paid one: put it right.
 
-Reactions to what payments announces; they run inside the announcer's transaction.
+Reactions to what payments announces; they run inside the announcer's transaction. What follows a
+failure is decided by the recovery policy alone (opsapp/recovery).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
 
 from opsapp.customers import payment_methods
 from opsapp.customers.events import DeletionsStuck, MethodsStuck
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import within_transaction
-from opsapp.kernel.states import RowMove
 from opsapp.notifications import sending
 from opsapp.notifications.sending import NewNotice
 from opsapp.payments import requesting
@@ -21,78 +24,92 @@ from opsapp.payments.events import (
     PaymentsFailed,
     PaymentsPaid,
 )
-from opsapp.payments.states import PaymentStatus
-from opsapp.subscriptions import queries, rules, skipping
+from opsapp.payments.requesting import Again
+from opsapp.recovery import ending, following, judging, rules as recovery
+from opsapp.recovery.judging import Case, Judged
+from opsapp.recovery.rules import FinalAction, Next
+from opsapp.recovery.states import RecoveryStatus
+from opsapp.subscriptions import cancelling, finding_changes, queries, rules, suspending
+from opsapp.subscriptions.finding_changes import CHANGE_SUBJECT
 from opsapp.subscriptions.models import Subscription
-from opsapp.subscriptions.rules import Recovery, Step
-from opsapp.subscriptions.states import CHARGEABLE, SUBSCRIPTION, SubscriptionStatus
+from opsapp.subscriptions.states import ENDED, RECOVERABLE, SubscriptionStatus
+from opsapp.subscriptions.suspending import Arrears, Suspension
 from opsapp.tickets import resolving
 from opsapp.tickets.opening import NewTicket, open_tickets
 
 BY = Actor("worker", "subscriptions.dunning")
 _PUT_RIGHT = "the missing period was paid"
 _TAKEN_BACK = "the bank took the deposit back"
+_FAILURES_TOLD = ("payment_failed", "payment_method_unusable")
+_SUSPENDED = "the subscription was suspended"
+_TRIED_AGAIN = (*RECOVERABLE, SubscriptionStatus.PAUSED)
 
 
 @dataclass(slots=True)
 class _Plan:
     """What a batch of failures leads to, collected first and written set-based."""
 
-    active_methods: frozenset[int]
-    moves: dict[int, RowMove] = field(default_factory=dict)
-    retries: list[tuple[PaymentFact, Subscription, Recovery]] = field(default_factory=list)
+    behind: list[Arrears] = field(default_factory=list)
+    suspensions: list[Suspension] = field(default_factory=list)
+    cancellations: dict[int, str] = field(default_factory=dict)
+    retries: list[Again] = field(default_factory=list)
     tickets: list[NewTicket] = field(default_factory=list)
     notices: list[NewNotice] = field(default_factory=list)
+    told_again: list[int] = field(default_factory=list)  # payments: their series ended once more
     dead_methods: set[int] = field(default_factory=set)
-    given_up: list[int] = field(default_factory=list)
-    suspended: list[int] = field(default_factory=list)
 
 
 @within_transaction
 def on_answers_recorded(event: AnswersRecorded) -> None:
-    """Take the locks of both reactions below at once, in the order of ids."""
+    """Take the locks of all reactions at once, in the order of ids: those below and of changing."""
     paid, failed = (
         [fact.subject_id for fact in facts if fact.subject_type == queries.SUBJECT]
         for facts in (event.paid, event.failed)
     )
-    queries.lock_touched(paid=paid, failed=failed)
+    changes = [
+        fact.subject_id
+        for fact in (*event.paid, *event.failed)
+        if fact.subject_type == CHANGE_SUBJECT
+    ]
+    changed = finding_changes.list_changed_subscriptions(changes)
+    queries.lock_touched(paid=paid, failed=[*failed, *changed])
 
 
 @within_transaction
 def on_payments_failed(event: PaymentsFailed) -> None:
-    """Count the failure and decide by rules.recover what follows it."""
+    """Count each failure, and do what the policy of its series says."""
     facts = [fact for fact in event.payments if fact.subject_type == queries.SUBJECT]
     if not facts:
         return
     subscriptions = queries.lock_subscriptions([fact.subject_id for fact in facts])
-    methods = {row.payment_method_id for row in subscriptions.values()}
-    states = queries.list_method_states(sorted(methods))
-    plan = _Plan(frozenset(id_ for id_, state in states.items() if state.is_active))
-    for fact in facts:
-        _plan_for(fact, subscriptions[fact.subject_id], plan)
-    _carry_out(plan)
+    _give_up(facts, subscriptions)
+    wanted = _recoverable(subscriptions)
+    _keep_quiet([fact.payment_id for fact in facts if fact.subject_id not in wanted])
+    facts = [fact for fact in facts if fact.subject_id in wanted]
+    if not facts:
+        return
+    judged = judging.judge(_cases(facts, subscriptions))
+    plan = _Plan()
+    for each in judged:
+        _plan_for(each, subscriptions[each.case.fact.subject_id], plan)
+    _carry_out(plan, judged)
 
 
 @within_transaction
 def on_payments_paid(event: PaymentsPaid) -> None:
     """Forget the failures; what was past due or suspended is active again once nothing is owed."""
-    ids = [fact.subject_id for fact in event.payments if fact.subject_type == queries.SUBJECT]
-    troubled = queries.lock_troubled(ids) if ids else []
+    facts = [fact for fact in event.payments if fact.subject_type == queries.SUBJECT]
+    if not facts:
+        return
+    troubled = queries.lock_troubled([fact.subject_id for fact in facts])
+    following.collect([fact.payment_id for fact in facts], by=BY)
     if not troubled:
         return
     owing = queries.list_unpaid_subjects([row.id for row in troubled])
     for subscription in troubled:
         subscription.failures_in_row = 0
-    back = [row for row in troubled if row.id not in owing and row.status not in _STANDING]
-    SUBSCRIPTION.move_many(
-        Subscription,
-        [RowMove(row.id, row.status, SubscriptionStatus.ACTIVE, _PUT_RIGHT) for row in back],
-        by=BY,
-    )
-    for subscription in back:
-        if subscription.status == SubscriptionStatus.SUSPENDED:
-            skipping.skip_missed(subscription, because="it was suspended", by=BY)
     settled = [row.id for row in troubled if row.id not in owing]
+    suspending.put_right(settled, because=_PUT_RIGHT, by=BY)
     for reason in rules.TICKET_REASONS if settled else ():
         resolving.resolve_for(queries.SUBJECT, settled, reason, because=_PUT_RIGHT, by=BY)
 
@@ -100,14 +117,12 @@ def on_payments_paid(event: PaymentsPaid) -> None:
 @within_transaction
 def on_deposits_reversed(event: DepositsReversed) -> None:
     """The period is owed again. What its payment had put right is not undone: no failure counts."""
-    ids = [fact.subject_id for fact in event.payments if fact.subject_type == queries.SUBJECT]
-    owing = queries.lock_subscriptions(ids) if ids else {}
-    moves = [
-        RowMove(row.id, row.status, SubscriptionStatus.PAST_DUE, _TAKEN_BACK)
-        for row in owing.values()
-        if row.status == SubscriptionStatus.ACTIVE
-    ]
-    SUBSCRIPTION.move_many(Subscription, moves, by=BY)
+    facts = [fact for fact in event.payments if fact.subject_type == queries.SUBJECT]
+    if not facts:
+        return
+    owing = [Arrears(fact.subject_id, _TAKEN_BACK) for fact in facts]
+    suspending.fall_behind(owing, by=BY)
+    following.take_back([fact.payment_id for fact in facts], by=BY)
 
 
 @within_transaction
@@ -125,9 +140,6 @@ def on_methods_stuck(event: MethodsStuck) -> None:
     )
 
 
-_UNDER_WAY = (PaymentStatus.PENDING, PaymentStatus.AWAITING_DEPOSIT)
-
-
 @within_transaction
 def on_deletions_stuck(event: DeletionsStuck) -> None:
     """A key that nobody wants may still be at the gateway: nothing is charged, a person looks."""
@@ -143,107 +155,139 @@ def on_deletions_stuck(event: DeletionsStuck) -> None:
     )
 
 
-_STANDING = (
-    SubscriptionStatus.ACTIVE,
-    SubscriptionStatus.PAUSED,
-    SubscriptionStatus.CANCELLED,
-)
+def _give_up(facts: Sequence[PaymentFact], subscriptions: dict[int, Subscription]) -> None:
+    """Nobody tries again what failed after its subscription had ended."""
+    over = [fact for fact in facts if subscriptions[fact.subject_id].status in ENDED]
+    if over:
+        because = "the subscription was cancelled"
+        requesting.withdraw([fact.payment_id for fact in over], because=because, by=BY)
+        ending.end_for([fact.subject_id for fact in over], because=because, by=BY)
 
 
-def _plan_for(fact: PaymentFact, subscription: Subscription, plan: _Plan) -> None:
-    if subscription.status == SubscriptionStatus.CANCELLED:
-        plan.given_up.append(fact.payment_id)
-        return
-    if subscription.status not in CHARGEABLE or subscription.id in plan.suspended:
-        return
-    recovery = rules.recover(
-        failures_in_row=subscription.failures_in_row,
-        attempt_number=fact.attempt_number,
-        failure_class=fact.failure_class,
-        retry_mode=_retry_mode(fact, subscription, plan),
-    )
-    subscription.failures_in_row = recovery.failures_in_row
-    if recovery.method_is_dead and fact.payment_method_id is not None:
-        plan.dead_methods.add(fact.payment_method_id)
-    _plan_move(fact, subscription, recovery, plan)
-    if recovery.ticket:
-        summary = f"{fact.failure_code or 'failed'}, attempt {fact.attempt_number}"
-        plan.tickets.append(
-            NewTicket(
-                queries.SUBJECT, subscription.id, subscription.customer_id, recovery.ticket, summary
-            )
+def _keep_quiet(payment_ids: Sequence[int]) -> None:
+    """Nothing follows from these failures, so nobody is asked for another method because of them.
+
+    It was at the gateway when its subscription was cancelled, paused, held or suspended.
+    """
+    because = "the subscription is not charged any more"
+    sending.revoke(_FAILURES_TOLD, queries.PAYMENT, payment_ids, because=because, by=BY)
+
+
+def _recoverable(subscriptions: dict[int, Subscription]) -> set[int]:
+    """While something blocks the billing, only what was agreed to go on."""
+    wanted = {id_ for id_, row in subscriptions.items() if row.status in _TRIED_AGAIN}
+    blocked = [id_ for id_ in wanted if subscriptions[id_].is_billing_blocked]
+    return wanted - queries.list_stopped(blocked) if blocked else wanted
+
+
+def _cases(facts: Sequence[PaymentFact], subscriptions: dict[int, Subscription]) -> list[Case]:
+    rows = [subscriptions[fact.subject_id] for fact in facts]
+    states = queries.list_method_states(sorted({row.payment_method_id for row in rows}))
+    return [
+        Case(
+            fact,
+            failures=row.failures_in_row,
+            method_id=row.payment_method_id,
+            method_is_active=states[row.payment_method_id].is_active,
         )
-    if recovery.step is Step.RETRY:
-        plan.retries.append((fact, subscription, recovery))
+        for fact, row in zip(facts, rows, strict=True)
+    ]
 
 
-def _retry_mode(fact: PaymentFact, subscription: Subscription, plan: _Plan) -> str | None:
-    """That of the failure, unless the customer has changed the method since."""
-    if subscription.payment_method_id not in plan.active_methods:
-        return "after_fix"
-    if subscription.payment_method_id != fact.payment_method_id:
-        return None  # what the old one could not do says nothing about the new one
-    return fact.retry_mode
-
-
-def _plan_move(
-    fact: PaymentFact, subscription: Subscription, recovery: Recovery, plan: _Plan
-) -> None:
-    """Active -> past due with the first failure, and suspended with the last one."""
+def _plan_for(judged: Judged, subscription: Subscription, plan: _Plan) -> None:
+    fact, decision = judged.case.fact, judged.decision
     code = fact.failure_code or "failed"
-    if recovery.step is Step.SUSPEND:
-        target, because = (
-            SubscriptionStatus.SUSPENDED,
-            f"failure {recovery.failures_in_row}: {code}",
-        )
-        plan.suspended.append(subscription.id)
-        plan.notices.append(_suspension_notice(fact, subscription))
-    elif subscription.status == SubscriptionStatus.ACTIVE:
-        target, because = SubscriptionStatus.PAST_DUE, code
-    else:
+    subscription.failures_in_row = decision.failures
+    if decision.method_is_dead and fact.payment_method_id is not None:
+        plan.dead_methods.add(fact.payment_method_id)
+    if decision.ticket:
+        plan.tickets.append(_ticket(judged, subscription))
+    if decision.next is Next.FINAL:
+        _plan_final(judged, subscription, code, plan)
         return
-    plan.moves[subscription.id] = RowMove(subscription.id, subscription.status, target, because)
+    if decision.next is not Next.GATEWAY_RETRY:
+        plan.behind.append(Arrears(subscription.id, code))
+    if decision.next_at is not None:
+        method_id = subscription.payment_method_id
+        plan.retries.append(Again(fact.payment_id, subscription.id, method_id, decision.next_at))
+        if decision.notice:
+            plan.notices.append(_notice(decision.notice, judged, subscription, decision.next_at))
 
 
-def _suspension_notice(fact: PaymentFact, subscription: Subscription) -> NewNotice:
+def _plan_final(judged: Judged, subscription: Subscription, code: str, plan: _Plan) -> None:
+    because = code if judged.is_retry_by_staff else f"failure {judged.decision.failures}: {code}"
+    if judged.policy.policy.final_action == FinalAction.CANCEL:
+        plan.cancellations[subscription.id] = because
+        return
+    plan.suspensions.append(Suspension(subscription.id, because))
+    if not judged.is_retry_by_staff:
+        plan.told_again.append(judged.case.fact.payment_id)
+    plan.notices.append(_notice(rules.SUSPENDED_NOTICE, judged, subscription, None))
+
+
+def _ticket(judged: Judged, subscription: Subscription) -> NewTicket:
+    fact, policy = judged.case.fact, judged.policy.policy
+    return NewTicket(
+        queries.SUBJECT,
+        subscription.id,
+        subscription.customer_id,
+        judged.decision.ticket or recovery.REPEATED_FAILURE,
+        f"{fact.failure_code or 'failed'}, attempt {fact.attempt_number}",
+        assignee_id=policy.assignee_id,
+        answer_within=timedelta(hours=policy.answer_hours),
+    )
+
+
+def _notice(
+    kind: str, judged: Judged, subscription: Subscription, next_at: datetime | None
+) -> NewNotice:
+    """About the payment: once per series, not once per life of the subscription."""
+    fact, policy = judged.case.fact, judged.policy.policy
+    values: dict[str, Any] = {
+        "subscription_id": subscription.id,
+        "amount_minor": fact.amount_minor,
+        "currency": fact.currency,
+        "link_subject": {"type": "payment_method", "id": subscription.payment_method_id},
+    }
+    if next_at is not None:
+        values |= {
+            "next_try_at": next_at.isoformat(),
+            "attempt": judged.decision.failures,
+            "attempts_max": policy.final_at,
+        }
     return NewNotice(
-        kind=rules.SUSPENDED_NOTICE,
-        subject_type=queries.PAYMENT,  # once per suspension, not once per life of the subscription
+        kind=kind,
+        subject_type=queries.PAYMENT,
         subject_id=fact.payment_id,
         customer_id=subscription.customer_id,
-        values={
-            "subscription_id": subscription.id,
-            "amount_minor": fact.amount_minor,
-            "currency": fact.currency,
-        },
+        values=values,
+        not_before=recovery.tell_at(policy, clock.now()),
     )
 
 
-def _carry_out(plan: _Plan) -> None:
-    SUBSCRIPTION.move_many(Subscription, list(plan.moves.values()), by=BY)
+def _carry_out(plan: _Plan, judged: Sequence[Judged]) -> None:
+    following.follow(judged, by=BY)
+    suspending.fall_behind(plan.behind, by=BY)
     if plan.dead_methods:
         payment_methods.mark_expired(
             sorted(plan.dead_methods), because="the gateway will never charge it again", by=BY
         )
-    _plan_retries(plan)
+    over = {wish.subscription_id for wish in plan.suspensions} | set(plan.cancellations)
+    requesting.request_other_attempts(
+        [
+            again
+            for again in plan.retries
+            if again.subject_id not in over and again.payment_method_id not in plan.dead_methods
+        ],
+        by=BY,
+    )
     open_tickets(plan.tickets, by=BY)
-    if plan.notices:
-        sending.queue_notices(plan.notices, by=BY)
-    if plan.suspended:
-        planned = queries.lock_free_payments_of(plan.suspended, _UNDER_WAY)
-        requesting.withdraw(planned, because="the subscription was suspended", by=BY)
-    if plan.given_up:
-        requesting.withdraw(plan.given_up, because="the subscription was cancelled", by=BY)
-
-
-def _plan_retries(plan: _Plan) -> None:
-    now = clock.now()
-    for fact, subscription, recovery in plan.retries:
-        if subscription.id in plan.suspended or fact.payment_method_id in plan.dead_methods:
-            continue
-        requesting.request_another_attempt(
-            fact.payment_id,
-            payment_method_id=subscription.payment_method_id,
-            due_at=now + rules.retry_after(recovery),
-            by=BY,
-        )
+    sending.send_again(rules.SUSPENDED_NOTICE, queries.PAYMENT, plan.told_again, by=BY)
+    sending.queue_notices(plan.notices, by=BY)
+    if plan.suspensions:
+        suspending.suspend_many(plan.suspensions, by=BY)
+        ids = [wish.subscription_id for wish in plan.suspensions]
+        ending.end_for(ids, outcome=RecoveryStatus.EXHAUSTED, because=_SUSPENDED, by=BY)
+    for subscription_id, because in sorted(plan.cancellations.items()):
+        # One by one: the policy of few shops, and each takes back everything that is planned.
+        cancelling.cancel(subscription_id, because=because, by=BY)

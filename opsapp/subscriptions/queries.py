@@ -1,22 +1,30 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date, datetime, timedelta
+from functools import cache
 
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, tuple_
 
 from opsapp.catalog.models import Plan
 from opsapp.customers.models import PaymentMethod
 from opsapp.customers.states import MethodStatus
-from opsapp.kernel.db import db, locked
+from opsapp.kernel.db import as_array, db, is_among, locked
 from opsapp.kernel.errors import NotFound
-from opsapp.payments.models import Payment
-from opsapp.payments.states import PaymentStatus
-from opsapp.subscriptions.models import BillingPeriod, Subscription
-from opsapp.subscriptions.states import CHARGEABLE, SubscriptionStatus
+from opsapp.payments.models import Attempt, Payment
+from opsapp.payments.states import AttemptStatus, PaymentStatus
+from opsapp.subscriptions import dating
+from opsapp.subscriptions.models import (
+    BillingPeriod,
+    Subscription,
+    SubscriptionBlock,
+    SubscriptionChange,
+)
+from opsapp.subscriptions.states import CHARGEABLE, ENDED, SubscriptionStatus
 
 SUBJECT = "subscription"
 PAYMENT = "payment"
+# A fixed term of which something is owed ends when that is paid, or after this time.
+OWED_FOR = timedelta(days=30)
 # A method in one of these will not charge again by itself.
 DEAD_METHODS = (
     MethodStatus.REFUSED,
@@ -87,14 +95,6 @@ def list_of_customer(customer_id: int) -> list[Subscription]:
     return list(db.session.scalars(theirs.order_by(Subscription.id.desc())))
 
 
-def get_renewed(subscription_id: int) -> Any:
-    """What a billing run needs to know of one subscription."""
-    row = select(*_RENEWED, Plan.name.label("plan_name")).join(
-        Plan, Plan.id == Subscription.plan_id
-    )
-    return db.session.execute(row.where(Subscription.id == subscription_id)).one()
-
-
 def list_periods(subscription_id: int, *, limit: int) -> list[Row[tuple[BillingPeriod, Payment]]]:
     """The latest periods; a skipped one has no payment."""
     periods = (
@@ -138,7 +138,7 @@ def _charged_to(method_ids: Sequence[int]) -> Select[int]:
         .where(
             PaymentMethod.id.in_(method_ids),
             Subscription.payment_method_id == PaymentMethod.id,
-            Subscription.status != SubscriptionStatus.CANCELLED.value,
+            Subscription.status.not_in([status.value for status in ENDED]),
         )
     )
 
@@ -184,13 +184,93 @@ def list_unpaid_subjects(subscription_ids: Sequence[int]) -> frozenset[int]:
 def list_stopped(subscription_ids: Sequence[int]) -> frozenset[int]:
     """Those that must not be charged any more, whatever was planned or in hand before.
 
-    Suspended ones are not among them: what the recovery policy ends, staff may still collect.
+    The same condition as the database's own refusal, trigger no_charge_after_the_end.
     """
-    standing = (SubscriptionStatus.PAUSED.value, SubscriptionStatus.CANCELLED.value)
-    stopped = select(Subscription.id).where(
-        Subscription.id.in_(subscription_ids), Subscription.status.in_(standing)
+    return frozenset(db.session.scalars(_stopped(), {"ids": as_array(subscription_ids)}))
+
+
+@cache
+def _stopped() -> Select[int]:
+    stops = exists().where(
+        SubscriptionBlock.subscription_id == Subscription.id,
+        SubscriptionBlock.lifted_at.is_(None),
+        SubscriptionBlock.blocks_billing,
+        SubscriptionBlock.keeps_retries.is_(False),
     )
-    return frozenset(db.session.scalars(stopped))
+    return select(Subscription.id).where(
+        is_among(Subscription.id, "ids"),
+        or_(
+            Subscription.status.in_([status.value for status in ENDED]),
+            and_(Subscription.is_billing_blocked, stops),
+        ),
+    )
+
+
+def list_ended(subscription_ids: Sequence[int]) -> frozenset[int]:
+    return frozenset(db.session.scalars(_ended(), {"ids": as_array(subscription_ids)}))
+
+
+@cache
+def _ended() -> Select[int]:
+    return select(Subscription.id).where(
+        is_among(Subscription.id, "ids"),
+        Subscription.status.in_([status.value for status in ENDED]),
+    )
+
+
+def list_over(today: date, *, limit: int) -> list[int]:
+    """Those whose last day is over and that have not ended, with no charge at a gateway.
+
+    Of those that owe something, or have a period that is not charged yet, only those that were
+    over long ago.
+    """
+    over = select(Subscription.id).where(is_over(today)).order_by(Subscription.ends_on)
+    return list(db.session.scalars(over.limit(limit)))
+
+
+def is_over(today: date | ColumnElement[date]) -> ColumnElement[bool]:
+    is_missing = and_(
+        Subscription.status.in_([status.value for status in CHARGEABLE]),
+        ~Subscription.is_billing_blocked,
+        dating.next_day() < Subscription.ends_on,
+    )
+    owes = and_(
+        or_(Subscription.status == SubscriptionStatus.PAST_DUE.value, is_missing),
+        Subscription.ends_on > today - OWED_FOR,
+    )
+    return and_(
+        Subscription.ends_on <= today,
+        Subscription.status.not_in([status.value for status in ENDED]),
+        ~owes,
+        ~_has_charge_at_gateway(),
+    )
+
+
+def list_at_gateway(subscription_ids: Sequence[int]) -> frozenset[int]:
+    """Those of which a charge has been sent and is not certain yet."""
+    sent = select(Subscription.id).where(
+        Subscription.id.in_(subscription_ids), _has_charge_at_gateway()
+    )
+    return frozenset(db.session.scalars(sent))
+
+
+def list_subjects(payment_ids: Sequence[int]) -> dict[int, tuple[str, int]]:
+    """What the payments are for."""
+    rows = db.session.execute(
+        select(Payment.id, Payment.subject_type, Payment.subject_id).where(
+            Payment.id.in_(payment_ids)
+        )
+    )
+    return {row.id: (row.subject_type, row.subject_id) for row in rows}
+
+
+def list_changed(change_ids: Sequence[int]) -> dict[int, int]:
+    """The subscription of each change."""
+    change = SubscriptionChange
+    rows = db.session.execute(
+        select(change.id, change.subscription_id).where(change.id.in_(change_ids))
+    )
+    return {row.id: row.subscription_id for row in rows}
 
 
 def count_by_status() -> dict[str, int]:
@@ -198,17 +278,6 @@ def count_by_status() -> dict[str, int]:
         select(Subscription.status, func.count()).group_by(Subscription.status)
     )
     return dict(rows.all())
-
-
-def count_due(now: datetime) -> int:
-    """Subscriptions that the next runs of renewing will take up."""
-    due = (
-        select(func.count())
-        .select_from(Subscription)
-        .join(PaymentMethod, PaymentMethod.id == Subscription.payment_method_id)
-        .where(Subscription.next_due_at <= now, or_(_is_renewable(), _is_stranded()))
-    )
-    return db.session.scalars(due).one()
 
 
 def has_open_payment(subscription_id: int) -> bool:
@@ -245,12 +314,16 @@ def lock_subscriptions(subscription_ids: Sequence[int]) -> dict[int, Subscriptio
 
 def lock_troubled(subscription_ids: Sequence[int]) -> list[Subscription]:
     """Those of them that a payment puts right again: nearly none, in a good run."""
-    wanted = (
+    return list(db.session.scalars(_lock_troubled(), {"ids": as_array(subscription_ids)}))
+
+
+@cache
+def _lock_troubled() -> Select[Subscription]:
+    return locked(
         select(Subscription)
-        .where(Subscription.id.in_(subscription_ids), _is_troubled())
+        .where(is_among(Subscription.id, "ids"), _is_troubled())
         .order_by(Subscription.id)
     )
-    return list(db.session.scalars(locked(wanted)))
 
 
 def lock_touched(*, paid: Sequence[int], failed: Sequence[int]) -> None:
@@ -268,36 +341,18 @@ def lock_touched(*, paid: Sequence[int], failed: Sequence[int]) -> None:
     db.session.execute(locked(wanted))
 
 
-def lock_due(now: datetime, *, limit: int) -> list[Row[Any]]:
-    """Due subscriptions with a method that works; rows of another run are passed over."""
-    due = (
-        select(*_RENEWED, Plan.name.label("plan_name"))
-        .join(PaymentMethod, PaymentMethod.id == Subscription.payment_method_id)
-        .join(Plan, Plan.id == Subscription.plan_id)
-        .where(Subscription.next_due_at <= now, _is_renewable())
-        .order_by(Subscription.next_due_at)
-        .limit(limit)
-    )
-    return list(db.session.execute(locked(due, of=Subscription, skip=True)))
-
-
-def lock_stranded(now: datetime, *, limit: int) -> list[Subscription]:
-    """Due, but their method will never charge again by itself."""
-    stranded = (
-        select(Subscription)
-        .join(PaymentMethod, PaymentMethod.id == Subscription.payment_method_id)
-        .where(Subscription.next_due_at <= now, _is_stranded())
-        .order_by(Subscription.next_due_at)
-        .limit(limit)
-    )
-    return list(db.session.scalars(locked(stranded, of=Subscription, skip=True)))
-
-
 def lock_payments_of(
     subscription_ids: Sequence[int], statuses: Sequence[PaymentStatus]
 ) -> list[int]:
     """Ids of their payments in these states. Taken before the subscriptions: house order."""
     return list(db.session.scalars(locked(_payments_of(subscription_ids, statuses))))
+
+
+def list_payments_of(
+    subscription_ids: Sequence[int], statuses: Sequence[PaymentStatus]
+) -> list[int]:
+    """Ids of their payments in these states, as they are now."""
+    return list(db.session.scalars(_payments_of(subscription_ids, statuses)))
 
 
 def lock_free_payments_of(
@@ -312,36 +367,21 @@ def lock_free_payments_of(
     return list(db.session.scalars(locked(theirs, skip=True)))
 
 
-_RENEWED = (
-    Subscription.id,
-    Subscription.customer_id,
-    Subscription.payment_method_id,
-    Subscription.amount_minor,
-    Subscription.currency,
-    Subscription.interval,
-    Subscription.interval_count,
-    Subscription.anchor_on,
-    Subscription.anchor_day,
-    Subscription.next_period_index,
-)
-
-
 def _is_troubled() -> ColumnElement[bool]:
     standing = [SubscriptionStatus.PAST_DUE, SubscriptionStatus.SUSPENDED]
     return or_(Subscription.failures_in_row > 0, Subscription.status.in_(standing))
 
 
-def _is_renewable() -> ColumnElement[bool]:
-    return and_(_is_chargeable(), PaymentMethod.status == MethodStatus.ACTIVE.value)
-
-
-def _is_stranded() -> ColumnElement[bool]:
-    dead = PaymentMethod.status.in_([status.value for status in DEAD_METHODS])
-    return and_(_is_chargeable(), dead)
-
-
-def _is_chargeable() -> ColumnElement[bool]:
-    return Subscription.status.in_([status.value for status in CHARGEABLE])
+def _has_charge_at_gateway() -> ColumnElement[bool]:
+    at_gateway = (AttemptStatus.INFLIGHT, AttemptStatus.UNKNOWN, AttemptStatus.NEEDS_HUMAN)
+    was_sent = and_(Attempt.status == AttemptStatus.READY.value, Attempt.first_sent_at.is_not(None))
+    return exists().where(
+        Payment.subject_type == SUBJECT,
+        Payment.subject_id == Subscription.id,
+        Payment.status == PaymentStatus.PENDING.value,
+        Attempt.payment_id == Payment.id,
+        or_(Attempt.status.in_([status.value for status in at_gateway]), was_sent),
+    )
 
 
 def _is_of(subscription_ids: Sequence[int]) -> ColumnElement[bool]:

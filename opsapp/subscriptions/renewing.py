@@ -18,8 +18,24 @@ from opsapp.payments import requesting
 from opsapp.payments.requesting import PaymentOrder
 from opsapp.payments.states import PaymentStatus
 from opsapp.settings import current
-from opsapp.subscriptions import pausing, queries, rules
-from opsapp.subscriptions.errors import ChargedAhead, ChargeUnderWay, NotChargeable
+from opsapp.subscriptions import (
+    announcing,
+    applying_changes,
+    gating,
+    pausing,
+    queries,
+    rules,
+    running,
+    selecting,
+)
+from opsapp.subscriptions.errors import (
+    BillingHeld,
+    ChargedAhead,
+    ChargeUnderWay,
+    ConsentMissing,
+    LastPeriodCharged,
+    NotChargeable,
+)
 from opsapp.subscriptions.models import BillingPeriod, Subscription
 from opsapp.subscriptions.states import CHARGEABLE, SUBSCRIPTION, SubscriptionStatus
 from opsapp.tickets.opening import NewTicket, open_tickets
@@ -35,22 +51,33 @@ def renew_due(*, limit: int = 500) -> int:
     Call it again until it returns 0. It sends nothing: the payments' attempts are due at once
     and the relay hands them to workers. A subscription that is more than one period behind is
     charged for the oldest missing period now and for one more on each following day: nobody
-    finds several months taken in one night after an outage. Each such step is logged. One whose
-    stored keys cannot be opened is set aside, so that it does not stop the others.
+    finds several months taken in one night after an outage, unless staff approve it
+    (catching_up). Each such step is logged. One whose stored keys cannot be opened is set aside,
+    so that it does not stop the others. What was not announced in time is announced, and waits.
+    While staff hold a run, nothing is taken up.
     """
     now = clock.now()
-    due = queries.lock_due(now, limit=limit)
-    unreadable = list_unreadable([row.payment_method_id for row in due])
-    charged = [row for row in due if row.payment_method_id not in unreadable]
-    if charged:
-        _charge(charged, now=now, hurry=False, by=BY)
-    locked_out = [row.id for row in due if row.payment_method_id in unreadable]
-    _set_aside(list(queries.lock_subscriptions(locked_out).values()), now=now)
-    if room := limit - len(due):
-        stranded = queries.lock_stranded(now, limit=room)
+    due = selecting.lock_due(now, announcing.find_lead(), limit=limit)
+    if due and not _take_up(due, now=now):
+        return 0
+    taken = len(due)
+    if room := limit - taken:
+        stranded = selecting.lock_stranded(now, limit=room)
         _set_aside(stranded, now=now)
-        return len(due) + len(stranded)
-    return len(due)
+        taken += len(stranded)
+    if room := limit - taken:
+        taken += announcing.hold_back(now, limit=room)
+    return taken
+
+
+def room_left() -> int:
+    """How many more payments may be made now: none while staff hold a run, or while as many as
+    the settings allow wait for a worker.
+    """
+    if selecting.has_paused_run():
+        return 0
+    most = current().unsent_max
+    return most - selecting.count_unsent(clock.now(), most=most)
 
 
 @within_transaction
@@ -58,7 +85,8 @@ def charge_now(subscription_id: int, *, by: Actor) -> int:
     """A person waits: collect the oldest failed period, or the next one ahead of its day.
 
     A suspension is lifted by it: nothing may be charged while it lasts. Returns the payment's
-    id. Raises NotFound, NotChargeable, ChargeUnderWay, ChargedAhead, MethodNotUsable.
+    id. Raises NotFound, NotChargeable, ChargeUnderWay, ChargedAhead, MethodNotUsable,
+    LastPeriodCharged, ConsentMissing, BillingHeld.
     """
     now = clock.now()
     # House order: the payment before the subscription.
@@ -68,6 +96,8 @@ def charge_now(subscription_id: int, *, by: Actor) -> int:
         pausing.go_on(subscription, because="charged by staff", by=by)
     if subscription.status not in CHARGEABLE:
         raise NotChargeable(status=subscription.status)
+    if subscription.is_billing_blocked:
+        raise BillingHeld
     method_id = subscription.payment_method_id
     method = queries.list_method_states([method_id])[method_id]
     if not method.is_active:
@@ -82,12 +112,42 @@ def charge_now(subscription_id: int, *, by: Actor) -> int:
     index, hour = subscription.next_period_index, current().charge_hour
     if index and rules.due_at(subscription, index - 1, hour=hour) > now:
         raise ChargedAhead(day=rules.due_on(subscription, index - 1))
-    row = queries.get_renewed(subscription_id)
-    [payment_id] = _charge([row], now=now, hurry=True, by=by)
+    if subscription.ends_on and rules.due_on(subscription, index) >= subscription.ends_on:
+        raise LastPeriodCharged(day=subscription.ends_on)
+    [row] = applying_changes.apply_to([selecting.get_renewed(subscription_id)], by=by)
+    if because := gating.list_refused([row], now).get(subscription_id):
+        raise ConsentMissing(because=because)
+    [payment_id] = _charge([row], now=now, run_id=None, hurry=True, by=by)
     return payment_id
 
 
-def _charge(due: Sequence[Row[Any]], *, now: datetime, hurry: bool, by: Actor) -> list[int]:
+def _take_up(due: Sequence[Row[Any]], *, now: datetime) -> bool:
+    """Charge them all but those that may not or cannot be; False: staff hold a run."""
+    run_id = running.join_run(now)
+    if run_id is None:
+        return False
+    unreadable = list_unreadable([row.payment_method_id for row in due])
+    charged = _pass_gate([row for row in due if row.payment_method_id not in unreadable], now=now)
+    if charged:
+        _charge(charged, now=now, run_id=run_id, hurry=False, by=BY)
+    locked_out = [row.id for row in due if row.payment_method_id in unreadable]
+    if locked_out:
+        _set_aside(list(queries.lock_subscriptions(locked_out).values()), now=now)
+    return True
+
+
+def _pass_gate(due: Sequence[Row[Any]], *, now: datetime) -> list[Row[Any]]:
+    """With what was planned for their period, those that may be charged at their price."""
+    rows = applying_changes.apply_to(due, by=BY)
+    refused = gating.list_refused(rows, now)
+    if refused:
+        gating.note_refused(rows, refused, look_again_at=_tomorrow(now), by=BY)
+    return [row for row in rows if row.id not in refused]
+
+
+def _charge(
+    due: Sequence[Row[Any]], *, now: datetime, run_id: int | None, hurry: bool, by: Actor
+) -> list[int]:
     """The payments of the rows' next periods, and the rows moved on by one period."""
     orders = [_order(row) for row in due]
     payments = requesting.request_payments(orders, by=by, hurry=hurry)
@@ -101,10 +161,12 @@ def _charge(due: Sequence[Row[Any]], *, now: datetime, hurry: bool, by: Actor) -
                 "period_index": row.next_period_index,
                 "due_at": rules.due_at(row, row.next_period_index, hour=hour),
                 "payment_id": payment_id,
+                "run_id": run_id,
             }
             for row, payment_id in made
         ],
     )
+    _end_trials(due, by=by)
     _move_on(due, now=now, by=by)
     return [payment_id for _, payment_id in made if payment_id is not None]
 
@@ -121,13 +183,24 @@ def _order(row: Row[Any]) -> PaymentOrder:
     )
 
 
+def _end_trials(due: Sequence[Row[Any]], *, by: Actor) -> None:
+    because = "its trial is over"
+    moves = [
+        RowMove(row.id, row.status, SubscriptionStatus.ACTIVE, because)
+        for row in due
+        if row.status == SubscriptionStatus.TRIALING
+    ]
+    SUBSCRIPTION.move_many(Subscription, moves, by=by)
+
+
 def _move_on(due: Sequence[Row[Any]], *, now: datetime, by: Actor) -> None:
     hour, tomorrow = current().charge_hour, _tomorrow(now)
     moved, behind = [], []
     for row in due:
         index = row.next_period_index + 1
         next_due_at = rules.due_at(row, index, hour=hour)
-        if next_due_at <= now:
+        is_approved = row.catch_up_to is not None and index <= row.catch_up_to
+        if is_behind := next_due_at <= now and not is_approved:
             behind.append(
                 Entry(
                     "subscription.catching_up",
@@ -138,7 +211,17 @@ def _move_on(due: Sequence[Row[Any]], *, now: datetime, by: Actor) -> None:
                 )
             )
             next_due_at = tomorrow
-        moved.append({"id": row.id, "next_period_index": index, "next_due_at": next_due_at})
+        elif is_approved:
+            next_due_at = max(next_due_at, now)  # what was approved is announced for that day
+        moved.append(
+            {
+                "id": row.id,
+                "next_period_index": index,
+                "next_due_at": next_due_at,
+                "is_behind": is_behind,
+                "is_announced": False,
+            }
+        )
     bulk_update(Subscription, moved)
     record_many(behind, by=by)
 
@@ -155,7 +238,7 @@ def _set_aside(stranded: Sequence[Subscription], *, now: datetime) -> None:
     moves = [
         RowMove(row.id, row.status, SubscriptionStatus.PAST_DUE, because)
         for row in stranded
-        if row.status == SubscriptionStatus.ACTIVE
+        if SUBSCRIPTION.allows(row.status, SubscriptionStatus.PAST_DUE)
     ]
     SUBSCRIPTION.move_many(Subscription, moves, by=BY)
     tomorrow = _tomorrow(now)

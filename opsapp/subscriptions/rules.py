@@ -3,24 +3,17 @@
 import calendar
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
+from functools import lru_cache
 from typing import Protocol
 
 from opsapp.kernel.clock import seoul_midnight
-from opsapp.payments.rules import CUSTOMER_CLASSES
-
-# The recovery calendar: after the first failure in a row wait 1 day, after the second 3.
-RETRY_DAYS = (1, 3)
-TICKET_AT_FAILURE = 2
-SUSPEND_AT_FAILURE = 3
-GATEWAY_RETRY_AFTER = timedelta(hours=1)
-ATTEMPTS_MAX = 24  # of one payment, whoever is to blame
+from opsapp.kernel.errors import Invalid
+from opsapp.recovery import rules as recovery
+from opsapp.subscriptions.states import SubscriptionStatus
 
 # Reasons of tickets.
-REPEATED_FAILURE = "repeated_failure"
-METHOD_UNUSABLE = "method_unusable"
-GATEWAY_KEEPS_FAILING = "gateway_keeps_failing"
-TICKET_REASONS = (REPEATED_FAILURE, METHOD_UNUSABLE, GATEWAY_KEEPS_FAILING)
+METHOD_UNUSABLE = recovery.METHOD_UNUSABLE
+TICKET_REASONS = recovery.TICKET_REASONS
 METHOD_STUCK = "registration_stuck"
 DELETION_STUCK = "deletion_stuck"
 
@@ -28,8 +21,22 @@ DELETION_STUCK = "deletion_stuck"
 SUSPENDED_NOTICE = "subscription_suspended"
 NOTICE_KINDS = (SUSPENDED_NOTICE, "payment_failed", "payment_method_unusable")
 
-NO_RETRY_MODES = frozenset({"none", "after_fix"})
-DEAD_CLASS = "expired_or_suspended"
+# Causes of blocks.
+PAUSE, SUSPENSION, HOLD = "pause", "suspension", "hold"
+CAUSES = (PAUSE, SUSPENSION, HOLD)
+REASON_LENGTH_MAX = 200
+RECURRING_CONSENT = "recurring_payment"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """All that the one status of a subscription is made of."""
+
+    ended: SubscriptionStatus | None = None
+    causes: frozenset[str] = frozenset()  # of its open blocks
+    is_leaving: bool = False  # cancelled at the end of a period
+    owes: bool = False
+    is_in_trial: bool = False
 
 
 class Agreed(Protocol):
@@ -48,23 +55,12 @@ class Agreed(Protocol):
     def interval_count(self) -> int: ...
 
 
-class Step(StrEnum):
-    RETRY = "retry"
-    WAIT = "wait"  # for a person: a new method, or staff
-    SUSPEND = "suspend"
+class Fixed(Agreed, Protocol):
+    @property
+    def term_periods(self) -> int | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """What follows a failure. `ticket` is the reason of the ticket to open, if any."""
-
-    step: Step
-    failures_in_row: int
-    retry_days: int = 0  # at the same Seoul hour; 0 with RETRY: in an hour
-    ticket: str | None = None
-    method_is_dead: bool = False
-
-
+@lru_cache(maxsize=4096)
 def due_date(
     anchor_on: date, anchor_day: int, interval: str, interval_count: int, index: int
 ) -> date:
@@ -88,9 +84,41 @@ def due_date(
     raise ValueError(f"not an interval: {interval!r}")
 
 
+def anchor_for(
+    index: int, day: date, *, anchor_day: int, interval: str, interval_count: int
+) -> date:
+    """The day of period 0 that lets period `index` fall on `day`.
+
+    Of months, `day` has to be their anchor day (or the last of a shorter month). After a change of
+    rhythm the day is one of counting only: nobody was billed on it. Raises Invalid.
+    """
+    steps = index * interval_count
+    try:
+        match interval:
+            case "day":
+                return day - timedelta(days=steps)
+            case "week":
+                return day - timedelta(weeks=steps)
+        if index == 0:
+            return day
+        year, month0 = divmod(day.year * 12 + day.month - 1 - steps, 12)
+        return on_anchor_day(year, month0 + 1, anchor_day)
+    except (ValueError, OverflowError):
+        raise Invalid(field="plan", reason="Too many periods for this rhythm.") from None
+
+
 def on_anchor_day(year: int, month: int, anchor_day: int) -> date:
     """That day of the month, or the month's last."""
     return date(year, month, min(anchor_day, calendar.monthrange(year, month)[1]))
+
+
+def first_anchor_day(day: date, anchor_day: int) -> date:
+    """The first anchor day of a month that is not before `day`."""
+    this_month = on_anchor_day(day.year, day.month, anchor_day)
+    if this_month >= day:
+        return this_month
+    year, month0 = divmod(day.year * 12 + day.month, 12)
+    return on_anchor_day(year, month0 + 1, anchor_day)
 
 
 def due_on(agreed: Agreed, index: int) -> date:
@@ -104,6 +132,11 @@ def due_at(agreed: Agreed, index: int, *, hour: int) -> datetime:
     return seoul_midnight(due_on(agreed, index), hour=hour)
 
 
+def end_of_term(fixed: Fixed) -> date | None:
+    """The first day without service; None: it goes on until somebody ends it."""
+    return None if fixed.term_periods is None else due_on(fixed, fixed.term_periods)
+
+
 def first_index_on_or_after(day: date, agreed: Agreed) -> int:
     """The smallest index, at least 0, whose due date is not before `day`."""
     days = (day - agreed.anchor_on).days
@@ -115,34 +148,13 @@ def first_index_on_or_after(day: date, agreed: Agreed) -> int:
     return index
 
 
-def recover(
-    *,
-    failures_in_row: int,
-    attempt_number: int,
-    failure_class: str | None,
-    retry_mode: str | None,
-) -> Recovery:
-    """What follows one more failed attempt, after `failures_in_row` that counted before it.
-
-    A deposit that never came has no failure class; it counts like a decline. What the gateway or
-    our own set-up got wrong does not count: the customer is tried again in an hour.
-    """
-    if failure_class is not None and failure_class not in CUSTOMER_CLASSES:
-        # Nothing is wrong with the customer's method: staff have to talk to the gateway.
-        if retry_mode in NO_RETRY_MODES or attempt_number >= ATTEMPTS_MAX:
-            return Recovery(Step.WAIT, failures_in_row, ticket=GATEWAY_KEEPS_FAILING)
-        return Recovery(Step.RETRY, failures_in_row)
-    failures = failures_in_row + 1
-    is_dead = retry_mode == "none" and failure_class == DEAD_CLASS
-    repeated = REPEATED_FAILURE if failures == TICKET_AT_FAILURE else None
-    if failures >= SUSPEND_AT_FAILURE:
-        return Recovery(Step.SUSPEND, failures, method_is_dead=is_dead)
-    if retry_mode in NO_RETRY_MODES:
-        ticket = repeated or METHOD_UNUSABLE
-        return Recovery(Step.WAIT, failures, ticket=ticket, method_is_dead=is_dead)
-    return Recovery(Step.RETRY, failures, retry_days=RETRY_DAYS[failures - 1], ticket=repeated)
-
-
-def retry_after(recovery: Recovery) -> timedelta:
-    """Seoul has no summer time, so whole days keep the hour."""
-    return timedelta(days=recovery.retry_days) if recovery.retry_days else GATEWAY_RETRY_AFTER
+def headline(standing: Standing) -> SubscriptionStatus:
+    """What is said first about a subscription; a hold is said beside it."""
+    said = (
+        (SubscriptionStatus.SUSPENDED, SUSPENSION in standing.causes),
+        (SubscriptionStatus.PAUSED, PAUSE in standing.causes),
+        (SubscriptionStatus.CANCELLING, standing.is_leaving),
+        (SubscriptionStatus.PAST_DUE, standing.owes),
+        (SubscriptionStatus.TRIALING, standing.is_in_trial),
+    )
+    return standing.ended or next((s for s, holds in said if holds), SubscriptionStatus.ACTIVE)

@@ -11,10 +11,14 @@ from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import Entry, record
 from opsapp.payments import requesting
 from opsapp.payments.states import PaymentStatus
+from opsapp.recovery import following
 from opsapp.settings import current
 from opsapp.subscriptions import pausing, queries, rules
 from opsapp.subscriptions.errors import MoveRefused
-from opsapp.subscriptions.states import SubscriptionStatus
+from opsapp.subscriptions.states import ENDED, SubscriptionStatus
+
+# Not whoever gave the method: these tries follow from it by themselves, and count.
+_BY = Actor("worker", "subscriptions.switching")
 
 
 @within_transaction
@@ -26,10 +30,13 @@ def switch_method(subscription_id: int, *, payment_method_id: int, by: Actor) ->
     it lasts. Raises NotFound, MethodOfAnother, MethodNotUsable, MoveRefused.
     """
     # House order: payments before the subscription.
-    failed = queries.lock_payments_of([subscription_id], [PaymentStatus.FAILED])
-    planned = queries.lock_payments_of([subscription_id], [PaymentStatus.PENDING])
+    held = queries.lock_payments_of(
+        [subscription_id], [PaymentStatus.FAILED, PaymentStatus.PENDING]
+    )
+    failed = queries.list_payments_of([subscription_id], [PaymentStatus.FAILED])
+    planned = [payment_id for payment_id in held if payment_id not in failed]
     subscription = queries.lock_subscription(subscription_id)
-    if subscription.status == SubscriptionStatus.CANCELLED:
+    if subscription.status in ENDED:
         raise MoveRefused(status=subscription.status, wanted="given another payment method")
     method = queries.list_method_states([payment_method_id]).get(payment_method_id)
     if method is None:
@@ -42,6 +49,7 @@ def switch_method(subscription_id: int, *, payment_method_id: int, by: Actor) ->
     if before == payment_method_id:
         return
     subscription.payment_method_id = payment_method_id
+    subscription.is_announced = False
     now = clock.now()
     if not _has_period_of_today(subscription_id, now):
         # A period that waited for a method that works is due again from its own day.
@@ -53,13 +61,15 @@ def switch_method(subscription_id: int, *, payment_method_id: int, by: Actor) ->
     record(entry, by=by)
     if subscription.status == SubscriptionStatus.SUSPENDED:
         pausing.go_on(subscription, because="another payment method was given", by=by)
-    if subscription.status == SubscriptionStatus.PAUSED:
+    if queries.list_stopped([subscription_id]):
         return
-    requesting.replace_method(planned, payment_method_id=payment_method_id, due_at=now, by=by)
+    requesting.replace_method(planned, payment_method_id=payment_method_id, due_at=now, by=_BY)
     for payment_id in failed[:1]:
         requesting.request_another_attempt(
-            payment_id, payment_method_id=payment_method_id, due_at=now, by=by
+            payment_id, payment_method_id=payment_method_id, due_at=now, by=_BY
         )
+    because = "another payment method was given"
+    following.take_up([*planned, *failed[:1]], because=because, by=by)
 
 
 @within_transaction

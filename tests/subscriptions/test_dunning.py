@@ -119,12 +119,13 @@ def test_a_new_method_collects_what_was_missing(gateway):
     assert column(Ticket, "status") == ["resolved"]
 
 
-def test_a_fault_of_our_own_is_tried_within_the_hour_and_not_counted(gateway):
+def test_a_fault_of_our_own_is_tried_within_the_hour_and_counts_against_nobody(gateway):
     subscription_id = make_subscription()
     gateway.faults(**WRONG_KEY)
     renew()
     work()
-    assert state(subscription_id) == ("past_due", 0)
+    assert state(subscription_id) == ("active", 0)
+    assert "gateway_trouble_apology" in column(Notice, "kind")
     gateway.clear()
     pass_time(timedelta(hours=1, minutes=1))
     work()
@@ -189,7 +190,8 @@ def test_after_cancelling_no_charge_is_possible(gateway):
     work()
     assert column(Attempt, "status") == ["declined", "withdrawn"]
     assert column(Payment, "status") == ["cancelled"]
-    assert column(Notice, "status") == ["revoked"]
+    assert column(Notice, "kind") == ["payment_failed", "subscription_cancelled"]
+    assert column(Notice, "status") == ["revoked", "queued"]
     with transaction():
         cancel(subscription_id, by=BY)
 

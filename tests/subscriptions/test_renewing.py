@@ -10,7 +10,7 @@ from opsapp.kernel.db import db, transaction
 from opsapp.kernel.log import AuditEntry
 from opsapp.payments import charging
 from opsapp.payments.models import Payment
-from opsapp.subscriptions import queries, renewing
+from opsapp.subscriptions import renewing, selecting
 from opsapp.subscriptions.errors import ChargedAhead, ChargeUnderWay, NotChargeable
 from opsapp.subscriptions.models import BillingPeriod
 from opsapp.subscriptions.pausing import pause
@@ -131,7 +131,7 @@ def test_a_due_subscription_without_a_method_that_works_is_handed_to_a_person_on
     assert subscription(subscription_id).status == "past_due"
     with transaction():
         assert db.session.scalars(select(Ticket.reason)).all() == ["method_unusable"]
-        assert queries.count_due(clock.now()) == 0
+        assert selecting.count_due(clock.now()) == 0
     assert payment_ids() == []
 
 
