@@ -17,6 +17,8 @@ COMMANDS = {
     "idle": "opsapp.cli.idling:idle",
     "import": "opsapp.cli.importing:import_",
     "migrate": "opsapp.cli.migrating:migrate",
+    "simulate": "opsapp.cli.simulating:simulate",
+    "runs": "opsapp.cli.billing_runs:runs",
     "staff": "opsapp.cli.staff:staff",
     "states": "opsapp.cli.states:states",
     "up": "opsapp.cli.up:up",

@@ -1,0 +1,1 @@
+"""A deterministic world around the real verbs: virtual clock, lossy queue, seeded gateway."""
