@@ -96,6 +96,7 @@ class Settings(BaseSettings):
     chunk_size: int = Field(default=2500, ge=1, le=5000)  # ids in one job
     chunk_budget_s: float = Field(default=120, gt=0)  # a job claims nothing new after this
     bulk_worker_count: int = Field(default=2, ge=1, le=64)  # they share a gateway's limits
+    unsent_max: int = Field(default=20_000, ge=1)  # while so many charges wait, none is added
     queue_length_max: int = Field(default=40, ge=1)  # jobs waiting, per queue
     rehint_after_s: float = Field(default=15, gt=0)  # a hint that led to nothing is given again
     lease_margin_s: float = Field(default=15, gt=0)  # by which a lease outlives the longest call

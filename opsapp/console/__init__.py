@@ -7,7 +7,10 @@ from werkzeug.routing import IntegerConverter, Map
 from opsapp.console import (
     access,
     audit,
+    bulk,
+    calendar,
     cash_receipts,
+    consents,
     customers,
     deposits,
     errors,
@@ -16,15 +19,22 @@ from opsapp.console import (
     gateways,
     home,
     jobs,
+    notice_templates,
     notifications,
     operations,
     orders,
     payments,
+    plans,
     preferences,
+    recovery,
+    recovery_policies,
     refunds,
+    runs,
     signing_in,
     staff,
+    subscription_changes,
     subscriptions,
+    terms,
     tickets,
     uncertain,
     webhooks,
@@ -33,8 +43,10 @@ from opsapp.kernel.money import BIGINT_MAX
 
 NOUNS = (
     home, signing_in, preferences, payments, orders, cash_receipts, refunds, deposits,
-    uncertain, subscriptions, customers, notifications, tickets, webhooks, jobs, gateways,
-    failures, audit, staff,
+    uncertain, subscriptions, recovery, recovery_policies, subscription_changes, plans,
+    customers, notifications,
+    notice_templates, tickets, webhooks, jobs,
+    runs, calendar, bulk, gateways, failures, terms, consents, audit, staff,
 )  # fmt: skip
 
 

@@ -193,9 +193,9 @@ def choice(name: str, allowed: Mapping[str, Any] | tuple[str, ...], default: str
     return value
 
 
-def day(name: str) -> date | None:
+def day(name: str, args: MultiDict[str, str] | None = None) -> date | None:
     """Raises Invalid."""
-    value = text(name)
+    value = text(name, args)
     if not value:
         return None
     try:
@@ -208,9 +208,30 @@ def day(name: str) -> date | None:
     return found
 
 
-def whole_number(name: str) -> int | None:
+def month(name: str) -> date | None:
+    """The first day of a month like 2026-11. Raises Invalid."""
+    value = text(name)
+    if not value:
+        return None
+    try:
+        found = date.fromisoformat(f"{value}-01") if len(value) == len("2026-11") else None
+    except ValueError:
+        found = None
+    if found is None or found.year not in YEARS:
+        reason = _("{value} is not a month like 2026-11.", value=value[:50])
+        raise Invalid(field=name, reason=reason)
+    return found
+
+
+def month_beside(first: date, step: int) -> date:
+    """The month before or after."""
+    year, month0 = divmod(first.year * 12 + first.month - 1 + step, 12)
+    return date(year, month0 + 1, 1)
+
+
+def whole_number(name: str, args: MultiDict[str, str] | None = None) -> int | None:
     """Raises Invalid. Separators are taken as people write them."""
-    value = text(name).replace(",", "")
+    value = text(name, args).replace(",", "")
     if not value:
         return None
     if not (value.isascii() and value.isdigit()) or len(value) > 18:

@@ -16,7 +16,16 @@ from flask import Flask, Response, current_app, g, render_template, request, url
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from opsapp.console import access, ledger_words, log_words, order_words, ticket_words, words
+from opsapp.console import (
+    access,
+    bulk_words,
+    ledger_words,
+    log_words,
+    order_words,
+    subscription_words,
+    ticket_words,
+    words,
+)
 from opsapp.kernel import clock, locale, log
 from opsapp.kernel.clock import seoul_date
 from opsapp.kernel.locale import gettext as _
@@ -53,13 +62,17 @@ NAVIGATION = (
     ("console.cash_receipts.show_list", "receipt", "Cash receipts", Permission.VIEW),
     ("console.uncertain.show_list", "question-diamond", "Uncertain outcomes", Permission.VIEW),
     ("console.subscriptions.show_list", "arrow-repeat", "Subscriptions", Permission.VIEW),
+    ("console.recovery.show_list", "bandaid", "Payment recovery", Permission.VIEW),
     ("console.customers.show_list", "people", "Customers", Permission.VIEW),
     ("console.tickets.show_list", "inbox", "Tickets", Permission.VIEW),
     ("console.notifications.show_list", "envelope", "Notices sent", Permission.VIEW),
     ("console.webhooks.show_list", "broadcast", "Gateways' notices", Permission.VIEW),
     ("console.jobs.show", "stack", "Queues and schedules", Permission.VIEW),
+    ("console.runs.show_list", "list-task", "Billing runs", Permission.VIEW),
     ("console.gateways.show", "diagram-3", "Gateways", Permission.VIEW),
+    ("console.plans.show_list", "tags", "Plans", Permission.VIEW),
     ("console.failures.show_list", "journal-x", "Failure codes", Permission.VIEW),
+    ("console.terms.show_list", "file-earmark-text", "Terms", Permission.VIEW),
     ("console.audit.show_list", "shield-check", "Audit log", Permission.READ_LOG),
     ("console.staff.show_list", "person-gear", "Staff", Permission.MANAGE_STAFF),
 )
@@ -206,8 +219,10 @@ def _globals() -> dict[str, Any]:
         "_": locale.gettext,
         "Permission": Permission,
         "words": words,
+        "bulk_words": bulk_words,
         "ledger_words": ledger_words,
         "log_words": log_words,
+        "subscription_words": subscription_words,
         "ticket_words": ticket_words,
         "receipt_words": order_words,
         "because": because,

@@ -8,6 +8,10 @@ REASON = {
     "repeated_failure": "Payment failed repeatedly",
     "method_unusable": "Payment method cannot be used",
     "gateway_keeps_failing": "Gateway keeps failing",
+    "card_budget_used": "Card was declined too often",
+    "recovery_handed_over": "Handed over by the recovery board",
+    "consent_missing": "Consent is missing",
+    "change_unpaid": "Difference for a change not paid",
     "registration_stuck": "Card registration is stuck",
     "deletion_stuck": "Deletion of a payment method is stuck",
     "unmapped_code": "Unknown failure code",
@@ -35,7 +39,18 @@ STEP = {
         "Call the customer: another card, or the limit raised. Then charge the subscription again."
     ),
     "method_unusable": "Ask the customer to register another payment method.",
+    "card_budget_used": (
+        "It is not tried again by itself for now. Ask the customer for another payment method."
+    ),
+    "recovery_handed_over": "Read why it was handed over, then talk to the customer.",
     "gateway_keeps_failing": "Ask the gateway what is wrong; the customer can do nothing here.",
+    "consent_missing": (
+        "Call the customer and send the link to agree again. Without a consent of the last 30 days "
+        "nothing is charged; it is looked at again each day."
+    ),
+    "change_unpaid": (
+        "Everything stays as it was. Tell the customer, and change it again once the card works."
+    ),
     "registration_stuck": "Ask the customer to register the card again.",
     "deletion_stuck": "Delete the billing key in the gateway's own console; nothing is charged.",
     "unmapped_code": "Find out what it means in the gateway's documents, then add it.",

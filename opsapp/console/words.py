@@ -45,11 +45,14 @@ REFUND = {
     "needs_human": Word("A person must look", "person-exclamation", "danger"),
 }
 SUBSCRIPTION = {
+    "trialing": Word("In trial", "gift", "info"),
     "active": Word("Active", "check-circle", "success"),
     "past_due": Word("Past due", "exclamation-triangle", "warning"),
     "paused": Word("Paused", "pause-circle", "secondary"),
     "suspended": Word("Suspended", "x-octagon", "danger"),
+    "cancelling": Word("Ends soon", "box-arrow-right", "warning"),
     "cancelled": Word("Terminated", "slash-circle", "secondary"),
+    "expired": Word("Term over", "calendar-check", "secondary"),
 }
 METHOD = {
     "requested": Word("Being registered", "hourglass-split", "info"),
@@ -68,6 +71,13 @@ NOTICE = {
     "sent": Word("Sent", "check-circle", "success"),
     "failed": Word("Failed", "x-circle", "danger"),
     "revoked": Word("Not sent any more", "slash-circle", "secondary"),
+}
+DELIVERY = {
+    "accepted": Word("Taken by the channel", "send-check", "info"),
+    "refused": Word("Refused", "x-circle", "danger"),
+    "away": Word("No answer", "question-diamond", "warning"),
+    "delivered": Word("Delivered", "check-circle", "success"),
+    "failed": Word("Not delivered", "x-circle", "danger"),
 }
 TICKET = {
     "open": Word("New", "inbox", "info"),
@@ -114,7 +124,43 @@ EVENT = {
     "ignored": Word("Nothing new", "slash-circle", "secondary"),
     "needs_human": Word("A person must look", "person-exclamation", "danger"),
 }
+BULK_JOB = {
+    "queued": Word("Waiting to begin", "hourglass-split", "info"),
+    "running": Word("In progress", "arrow-repeat", "info"),
+    "done": Word("Through", "check-circle", "success"),
+    "cancelled": Word("Stopped", "stop-circle", "secondary"),
+}
+BULK_ROW = {
+    "waiting": Word("Waiting", "hourglass-split", "info"),
+    "done": Word("Done", "check-circle", "success"),
+    "refused": Word("Not possible", "x-circle", "danger"),
+    "cancelled": Word("Left as it is", "slash-circle", "secondary"),
+}
+RUN = {
+    "running": Word("In progress", "arrow-repeat", "info"),
+    "paused": Word("Held by staff", "pause-circle", "warning"),
+    "done": Word("Through", "check-circle", "success"),
+}
+RECOVERY = {
+    "monitoring": Word("Waiting for somebody", "eye", "warning"),
+    "scheduled": Word("Retry planned", "calendar-event", "info"),
+    "processing": Word("In progress", "arrow-repeat", "info"),
+    "recovered": Word("Recovered", "check-circle", "success"),
+    "partly_recovered": Word("Partly recovered", "pie-chart", "success"),
+    "exhausted": Word("All tries used", "x-octagon", "danger"),
+    "ended": Word("Not pursued", "slash-circle", "secondary"),
+}
+RECOVERY_POLICY = {
+    "draft": Word("Draft", "pencil", "info"),
+    "active": Word("In force", "check-circle", "success"),
+    "retired": Word("Retired", "archive", "secondary"),
+}
 TABLES = {
+    "recovery_policy": RECOVERY_POLICY,
+    "recovery": RECOVERY,
+    "billing_run": RUN,
+    "bulk_job": BULK_JOB,
+    "bulk_row": BULK_ROW,
     "checkout": CHECKOUT,
     "cash_receipt": RECEIPT,
     "gateway_event": EVENT,
@@ -124,6 +170,7 @@ TABLES = {
     "subscription": SUBSCRIPTION,
     "payment_method": METHOD,
     "notice": NOTICE,
+    "notice_delivery": DELIVERY,
     "ticket": TICKET,
     "unmatched_money": UNMATCHED,
     "staff_account": ACCOUNT,
@@ -138,19 +185,31 @@ METHOD_KIND = {
     "virtual_account": "Virtual account",
 }
 SUBJECT = {
+    "recovery": "Recovery",
+    "recovery_policy": "Recovery policy",
+    "advance_notice": "Announcement of a charge",
+    "billing_run": "Billing run",
+    "bulk_job": "Bulk job",
+    "bulk_row": "Row of a bulk job",
     "checkout": "Payment link",
     "cash_receipt": "Cash receipt",
     "payment": "Payment",
     "attempt": "Attempt",
     "refund": "Refund",
     "subscription": "Subscription",
+    "subscription_block": "Pause or stop of a subscription",
+    "subscription_change": "Change of a subscription",
     "order": "Order",
     "payment_method": "Payment method",
     "notice": "Notice",
+    "notice_delivery": "Try at a channel",
+    "notice_template": "Notice text",
     "ticket": "Ticket",
     "unmatched_money": "Unmatched money",
     "staff_account": "Staff account",
     "customer": "Customer",
+    "consent": "Agreement",
+    "terms": "Terms",
     "failure_code": "Failure code",
     "unmapped_code": "Unknown failure code",
     "audit_log": "Audit log",
@@ -235,6 +294,23 @@ NOTICE_KIND = {
     "deposit_requested": "Account to pay into",
     "refund_made": "Refund made",
     "subscription_suspended": "Subscription suspended",
+    "payment_receipt": "Receipt of a payment",
+    "upcoming_charge": "Charge announced",
+    "trial_ending": "End of the free trial",
+    "price_change": "New price, to be agreed to",
+    "plan_changed": "Plan changed",
+    "plan_change_unpaid": "Change of plan not paid",
+    "consent_withdrawn": "Agreement withdrawn",
+    "method_expiring": "Payment method about to expire",
+    "method_expired_update": "Payment method expired",
+    "gateway_trouble_apology": "Apology for a fault of the gateway",
+    "recovery_reminder": "Payment failed, tried again",
+    "recovery_last_warning": "Last warning before suspension",
+    "subscription_paused": "Subscription paused",
+    "subscription_resumed": "Subscription resumed",
+    "subscription_cancelled": "Subscription cancelled",
+    "subscription_ending": "Subscription about to end",
+    "charged_after_cancel_refunded": "Charge after cancelling refunded",
 }
 FAILURE_SHORT = {
     "authentication_failure": "Details, limit or balance",
@@ -245,40 +321,12 @@ FAILURE_SHORT = {
     "configuration_error": "Our settings",
     "state_conflict": "States differ",
 }
-SUBSCRIPTION_STEP = {
-    "active": "It is charged by itself when the next period falls due.",
-    "past_due": "A charge failed. It is tried again by plan; another failure opens a ticket.",
-    "paused": "Nothing is charged until it is resumed.",
-    "suspended": "Stopped after repeated failures. The customer needs another payment method.",
-    "cancelled": "It has ended. Nothing will be charged any more.",
+CHANNEL = {
+    "email": "E-mail",
+    "sms": "Text message",
+    "fcm": "App push",
+    "webpush": "Browser push",
 }
-SUBSCRIPTION_ACTION = {
-    "pause": "Pause",
-    "resume": "Resume",
-    "charge_now": "Charge now",
-    "cancel": "Cancel the subscription",
-}
-SUBSCRIPTION_EFFECT = {
-    "pause": (
-        "Planned retries are taken back. A charge that is at the gateway already goes on to its "
-        "end. Periods that pass meanwhile are not charged later."
-    ),
-    "resume": "It goes on with the next period from today. What passed is not charged.",
-    "charge_now": (
-        "The oldest failed period is collected at once, or else the next one ahead of its day."
-    ),
-    "cancel": (
-        "It ends now and cannot be taken up again. Planned charges are taken back; money already "
-        "paid stays and can be refunded."
-    ),
-}
-SUBSCRIPTION_DONE = {
-    "pause": "Paused. Nothing is charged until it is resumed.",
-    "resume": "Resumed.",
-    "charge_now": "The charge is on its way. Its result appears below.",
-    "cancel": "Cancelled.",
-}
-CHANNEL = {"email": "E-mail"}
 WORK = {
     "attempts": "Charges and inquiries",
     "refunds": "Refunds",
@@ -286,8 +334,10 @@ WORK = {
     "cash_receipts": "Cash receipts",
     "payment_methods": "Card registrations",
     "notices": "Notices",
+    "bulk_jobs": "Bulk jobs",
 }
 PERMISSION = {
+    "edit_recovery": "Edit the recovery policy",
     "manage_orders": "Make payment links",
     "manage_receipts": "Issue and cancel cash receipts",
     "decide_uncertain": "Decide uncertain outcomes",
@@ -299,6 +349,8 @@ PERMISSION = {
     "manage_staff": "Manage staff",
     "manage_methods": "Manage payment methods",
     "edit_failure_codes": "Edit failure codes",
+    "send_notices": "Send notices again",
+    "edit_notices": "Edit the texts of notices",
     "manage_gateways": "Stop gateways and set routes",
 }
 # Banks of virtual accounts, by the clearing house's codes that the gateway sends.

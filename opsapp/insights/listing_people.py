@@ -1,4 +1,4 @@
-"""Customers, what was sent to them, and the cases opened for them."""
+"""Customers, and the cases opened for them."""
 
 from typing import Any
 
@@ -7,12 +7,10 @@ from sqlalchemy import Select, func, select
 from opsapp.catalog.models import Plan
 from opsapp.customers.models import Customer, PaymentMethod
 from opsapp.insights.listing_payments import people_like
-from opsapp.insights.showing_payments import payment_behind
 from opsapp.kernel.db import db
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.paging import Page, page_of
-from opsapp.notifications.models import Notice
 from opsapp.staff.models import StaffAccount
 from opsapp.subscriptions.models import Subscription
 from opsapp.tickets.models import Ticket
@@ -60,23 +58,6 @@ def list_subscriptions_of(customer_id: int) -> list[Any]:
             .limit(SHOWN_MAX)
         )
     )  # fmt: skip
-
-
-def list_notices(
-    *, status: str, customer_id: int | None, cursor: str | None, size: int = PAGE_SIZE
-) -> Page[Any]:
-    """What was sent, newest first. Raises BadCursor."""
-    statement = select(
-        Notice.id, Notice.kind, Notice.subject_type, Notice.subject_id, Notice.channel,
-        Notice.status, Notice.error, Notice.created_at, Notice.sent_at, Notice.customer_id,
-        Customer.name.label("customer_name"), Customer.customer_ref, Customer.email,
-        payment_behind(Notice.subject_type, Notice.subject_id).label("payment_id"),
-    ).join(Customer, Customer.id == Notice.customer_id)  # fmt: skip
-    if status:
-        statement = statement.where(Notice.status == status)
-    if customer_id is not None:
-        statement = statement.where(Notice.customer_id == customer_id)
-    return page_of(statement, keys=(Notice.id,), cursor=cursor, size=size)
 
 
 def list_tickets(

@@ -1,10 +1,11 @@
 """The subscriptions list and one subscription's page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from opsapp.catalog.models import Plan
 from opsapp.customers.models import Customer, PaymentMethod
@@ -14,6 +15,7 @@ from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.paging import Page, page_of
 from opsapp.notifications.models import Notice
+from opsapp.payments.holding import HELD_UNTIL
 from opsapp.payments.models import Attempt, Payment
 from opsapp.payments.states import AttemptStatus
 from opsapp.subscriptions.models import BillingPeriod, Subscription
@@ -69,14 +71,35 @@ def list_subscriptions(
         .join(Plan, Plan.id == Subscription.plan_id)
         .join(PaymentMethod, PaymentMethod.id == Subscription.payment_method_id)
     )
+    keys = (Subscription.created_at, Subscription.id)
+    return page_of(statement.where(*_fits(tab, search)), keys=keys, cursor=cursor, size=size)
+
+
+def list_fitting(
+    *, tab: str, search: str, ids: Sequence[int] | None = None, limit: int
+) -> list[Any]:
+    """(id, status) of all that fit the filter now, or of those among `ids`; at most `limit`."""
+    fitting = select(Subscription.id, Subscription.status).where(*_fits(tab, search))
+    if ids is not None:
+        fitting = fitting.where(Subscription.id.in_(ids))
+    return list(db.session.execute(fitting.order_by(Subscription.id).limit(limit)))
+
+
+def list_refs(subscription_ids: Sequence[int]) -> dict[int, str]:
+    refs = select(Subscription.id, Subscription.ref).where(Subscription.id.in_(subscription_ids))
+    return dict(db.session.execute(refs).all())
+
+
+def _fits(tab: str, search: str) -> list[ColumnElement[bool]]:
+    """What the list's address asks for."""
+    conditions: list[ColumnElement[bool]] = []
     if tab != "all":
-        statement = statement.where(Subscription.status == tab)
+        conditions.append(Subscription.status == tab)
     if search := search.strip()[:100]:
-        statement = statement.where(
+        conditions.append(
             or_(Subscription.ref == search, Subscription.customer_id.in_(people_like(search)))
         )
-    keys = (Subscription.created_at, Subscription.id)
-    return page_of(statement, keys=keys, cursor=cursor, size=size)
+    return conditions
 
 
 def get_subscription(subscription_id: int) -> tuple[Subscription, Customer, Plan, PaymentMethod]:
@@ -142,7 +165,9 @@ def list_periods(subscription_id: int) -> list[Any]:
             .outerjoin(Payment, Payment.id == BillingPeriod.payment_id)
             .outerjoin(
                 Attempt,
-                (Attempt.payment_id == Payment.id) & (Attempt.status == AttemptStatus.READY.value),
+                (Attempt.payment_id == Payment.id)
+                & (Attempt.status == AttemptStatus.READY.value)
+                & (Attempt.due_at < HELD_UNTIL),
             )
             .where(BillingPeriod.subscription_id == subscription_id)
             .order_by(BillingPeriod.period_index.desc())

@@ -12,6 +12,7 @@ from opsapp.insights import (
     probing_deposits,
     probing_log,
     probing_money,
+    probing_notices,
     probing_secrets,
 )
 from opsapp.kernel.db import db, owns_transactions, transaction
@@ -29,14 +30,13 @@ NAMES = {
     "I6": "points disagree",
     "I7": "deposits and virtual accounts disagree",
     "I8": "state changes, log, seals and anchors disagree",
-    "I9": "automatic charges without an accepted advance notice",
+    "I9": "automatic charges that were not announced in time",
     "I10": "repeated failures without one ticket, or charges while suspended",
     "I11": "answers accepted under a stale fence",
     "I12": "card numbers where none may stand",
 }
 NOT_IN_USE = {
     "I6": "points are not in use",
-    "I9": "no advance notice is promised",
 }
 
 
@@ -74,6 +74,7 @@ def run_probes(*, logs_dir: Path | None = None) -> list[Row]:
                 "I5": probing_books.books(),
                 "I7": probing_deposits.deposits(),
                 "I8": probing_log.state_changes(),
+                "I9": probing_notices.unannounced_charges(),
                 "I10": probing_log.repeated_failures(),
                 "I11": probing_log.stale_fences(),
             }

@@ -3,43 +3,60 @@
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import aliased
 
+from opsapp.bulk.models import BulkJob, BulkRow
 from opsapp.cash_receipts.models import CashReceipt
 from opsapp.checkout.models import Checkout
 from opsapp.customers.models import PaymentMethod
 from opsapp.insights.probing_money import SUBSCRIPTION, sentence
 from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.states import MACHINES
-from opsapp.notifications.models import Notice
+from opsapp.notifications.models import Notice, NoticeDelivery
 from opsapp.payments.models import Attempt, GatewayEvent, Payment, Refund, UnmatchedMoney
-from opsapp.payments.states import AttemptStatus
+from opsapp.payments.states import AttemptStatus, PaymentStatus
+from opsapp.recovery.models import Recovery, RecoveryPolicy
+from opsapp.recovery.rules import SHIPPED
+from opsapp.recovery.states import COLLECTED, OPEN, RecoveryStatus
 from opsapp.routing.models import GatewayCircuit
 from opsapp.staff.models import StaffAccount
-from opsapp.subscriptions.models import Subscription
-from opsapp.subscriptions.rules import TICKET_AT_FAILURE, TICKET_REASONS
-from opsapp.subscriptions.states import CHARGEABLE, SubscriptionStatus
+from opsapp.subscriptions.models import (
+    BillingRun,
+    Subscription,
+    SubscriptionBlock,
+    SubscriptionChange,
+)
+from opsapp.subscriptions.rules import TICKET_REASONS
+from opsapp.subscriptions.states import ENDED, RECOVERABLE, SubscriptionStatus
 from opsapp.tickets.models import Ticket
 from opsapp.tickets.states import TicketStatus
 
 # Every subject that has a state machine, by the machine's name.
 SUBJECTS: dict[str, type[Any]] = {
     "attempt": Attempt,
+    "billing_run": BillingRun,
+    "bulk_job": BulkJob,
+    "bulk_row": BulkRow,
     "cash_receipt": CashReceipt,
     "checkout": Checkout,
     "gateway_circuit": GatewayCircuit,
     "gateway_event": GatewayEvent,
     "notice": Notice,
+    "notice_delivery": NoticeDelivery,
     "payment": Payment,
     "payment_method": PaymentMethod,
+    "recovery": Recovery,
+    "recovery_policy": RecoveryPolicy,
     "refund": Refund,
     "staff_account": StaffAccount,
     "subscription": Subscription,
+    "subscription_change": SubscriptionChange,
     "ticket": Ticket,
     "unmatched_money": UnmatchedMoney,
 }
-STANDING = (SubscriptionStatus.PAUSED, SubscriptionStatus.SUSPENDED, SubscriptionStatus.CANCELLED)
+STANDING = (SubscriptionStatus.PAUSED, SubscriptionStatus.SUSPENDED, *ENDED)
 # A claim that was committed while the subscription's own transaction was still open.
 RACE = timedelta(seconds=10)
 
@@ -54,8 +71,16 @@ def state_changes() -> list[Select[str]]:
 
 
 def repeated_failures() -> list[Select[str]]:
-    """I10: a series of failures without exactly one ticket; charges while it stood still."""
-    return [_series_without_ticket(), _charged_while_standing()]
+    """I10: a series of failures without exactly one ticket; charges while it stood still; a
+    recovery that contradicts its payment or its subscription.
+    """
+    return [
+        _series_without_ticket(),
+        _charged_while_standing(),
+        _kept_after_the_end(),
+        _recoveries_against_payments(),
+        _recoveries_of_the_ended(),
+    ]
 
 
 def stale_fences() -> list[Select[str]]:
@@ -157,9 +182,53 @@ def _series_without_ticket() -> Select[str]:
     told = sentence(
         "subscription ", Subscription.id, ": ", Subscription.failures_in_row, " failures in a row"
     )
-    running = Subscription.status.in_([*CHARGEABLE, SubscriptionStatus.SUSPENDED])
-    in_series = Subscription.failures_in_row >= TICKET_AT_FAILURE
+    running = Subscription.status.in_([*RECOVERABLE, SubscriptionStatus.SUSPENDED])
+    in_series = Subscription.failures_in_row >= func.coalesce(_ticket_at(), SHIPPED.ticket_at)
     return select(told).where(running, in_series, or_(not_(has_one), doubled))
+
+
+def _ticket_at() -> ColumnElement[int]:
+    """By the version of the policy that its latest recovery goes by."""
+    return (
+        select(RecoveryPolicy.terms["ticket_at"].as_integer())
+        .join(Recovery, Recovery.policy_id == RecoveryPolicy.id)
+        .where(Recovery.subscription_id == Subscription.id)
+        .order_by(Recovery.id.desc())
+        .limit(1)
+        .correlate(Subscription)
+        .scalar_subquery()
+    )
+
+
+def _recoveries_against_payments() -> Select[str]:
+    told = sentence(
+        "recovery ", Recovery.id, " is ", Recovery.status, ", payment ", Payment.id, " is ",
+        Payment.status,
+    )  # fmt: skip
+    waiting = (PaymentStatus.PENDING.value, PaymentStatus.AWAITING_DEPOSIT.value)
+    collected = Recovery.status.in_([status.value for status in COLLECTED])
+    against = or_(
+        and_(collected, Payment.captured_minor == 0),
+        and_(not_(collected), Payment.captured_minor > 0),
+        and_(Recovery.status == RecoveryStatus.SCHEDULED.value, Payment.status.not_in(waiting)),
+        Recovery.recovered_minor > Payment.captured_minor,
+    )
+    return select(told).join(Payment, Payment.id == Recovery.payment_id).where(against)
+
+
+def _recoveries_of_the_ended() -> Select[str]:
+    told = sentence(
+        "recovery ", Recovery.id, " is ", Recovery.status, ", subscription ", Subscription.id,
+        " is ", Subscription.status,
+    )  # fmt: skip
+    return (
+        select(told)
+        .join(Subscription, Subscription.id == Recovery.subscription_id)
+        .where(
+            Recovery.status.in_([status.value for status in OPEN]),
+            Subscription.status.in_([status.value for status in ENDED]),
+        )
+    )
 
 
 def _charged_while_standing() -> Select[str]:
@@ -181,6 +250,9 @@ def _charged_while_standing() -> Select[str]:
         "attempt ", Attempt.id, ": sent while subscription ", states.c.subject_id, " was ",
         states.c.to_state,
     )  # fmt: skip
+    retries_go_on = exists().where(
+        SubscriptionBlock.subscription_id == states.c.subject_id, SubscriptionBlock.keeps_retries
+    )
     automatic = or_(
         Attempt.requested_by.startswith("timetable:"), Attempt.requested_by.startswith("worker:")
     )
@@ -195,6 +267,35 @@ def _charged_while_standing() -> Select[str]:
             Attempt.first_sent_at > states.c.recorded_at + RACE,
             or_(states.c.left_at.is_(None), Attempt.first_sent_at < states.c.left_at),
             automatic,
+            not_(and_(states.c.to_state == SubscriptionStatus.PAUSED.value, retries_go_on)),
+        )
+    )
+
+
+def _kept_after_the_end() -> Select[str]:
+    """Paid after its subscription had ended, and neither given back nor in a person's hands."""
+    paid, ended = aliased(AuditEntry), aliased(AuditEntry)
+    told = sentence(
+        "payment ", Payment.id, ": paid after subscription ", Payment.subject_id, " had ended"
+    )  # fmt: skip
+    in_hand = exists().where(
+        Ticket.subject_type == "payment",
+        Ticket.subject_id == Payment.id,
+        Ticket.status != TicketStatus.RESOLVED.value,
+    )
+    return (
+        select(told)
+        .join(
+            ended, and_(ended.subject_type == SUBSCRIPTION, ended.subject_id == Payment.subject_id)
+        )
+        .join(paid, and_(paid.subject_type == "payment", paid.subject_id == Payment.id))
+        .where(
+            Payment.subject_type == SUBSCRIPTION,
+            Payment.captured_minor > Payment.refunded_minor + Payment.refund_pending_minor,
+            ended.to_state.in_([state.value for state in ENDED]),
+            paid.to_state == PaymentStatus.PAID.value,
+            paid.id > ended.id,
+            ~in_hand,
         )
     )
 

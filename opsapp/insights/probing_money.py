@@ -10,6 +10,7 @@ from sqlalchemy import (
     Text,
     and_,
     cast,
+    exists,
     func,
     not_,
     or_,
@@ -26,8 +27,9 @@ from opsapp.payments.states import OPEN, REFUNDABLE, AttemptStatus, PaymentStatu
 from opsapp.routing.models import GatewayCircuit
 from opsapp.routing.states import CircuitStatus
 from opsapp.settings import current
-from opsapp.subscriptions.models import BillingPeriod, Subscription
-from opsapp.subscriptions.states import CHARGEABLE
+from opsapp.subscriptions import selecting
+from opsapp.subscriptions.models import BillingPeriod, BillingRun, Subscription
+from opsapp.subscriptions.states import RunStatus
 
 # A billing run takes up everything that is due within this time, or something is wrong.
 OVERDUE_AFTER = timedelta(minutes=15)
@@ -162,9 +164,11 @@ def _overdue_subscriptions() -> Select[str]:
         select(told)
         .join(PaymentMethod, PaymentMethod.id == Subscription.payment_method_id)
         .where(
-            Subscription.status.in_(_values(*CHARGEABLE)),
+            selecting.is_chargeable(),
+            selecting.is_before_its_end(),
             Subscription.next_due_at < func.ops_now() - OVERDUE_AFTER,
             PaymentMethod.status.not_in(waiting),
+            ~exists().where(BillingRun.status == RunStatus.PAUSED.value),  # staff hold it
         )
     )
 

@@ -30,6 +30,13 @@ class Permission(StrEnum):
     MANAGE_ORDERS = "manage_orders"
     MANAGE_RECEIPTS = "manage_receipts"
     EDIT_FAILURE_CODES = "edit_failure_codes"
+    EDIT_RECOVERY = "edit_recovery"
+    SEND_NOTICES = "send_notices"
+    EDIT_NOTICES = "edit_notices"
+    EDIT_TERMS = "edit_terms"
+    EDIT_PLANS = "edit_plans"
+    EXPORT_CONSENTS = "export_consents"
+    RUN_BILLING = "run_billing"
 
 
 P = Permission
@@ -44,9 +51,13 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
             P.MANAGE_ORDERS,
             P.MANAGE_RECEIPTS,
             P.WORK_TICKETS,
+            P.SEND_NOTICES,
+            P.EXPORT_CONSENTS,
         }
     ),
-    Role.FINANCE: frozenset({P.VIEW, P.REFUND, P.DECIDE_UNCERTAIN, P.MANAGE_RECEIPTS}),
+    Role.FINANCE: frozenset(
+        {P.VIEW, P.REFUND, P.DECIDE_UNCERTAIN, P.MANAGE_RECEIPTS, P.RUN_BILLING}
+    ),
     Role.ADMIN: frozenset(Permission),
     Role.AUDITOR: frozenset({P.VIEW, P.READ_LOG}),
 }

@@ -13,7 +13,7 @@
   }
 
   // Rows: j and k move, Enter opens, x marks; a click anywhere on the row opens it too.
-  const rowLinks = () => $$("tbody tr > th:first-child a, .queue li > a");
+  const rowLinks = () => $$("tbody tr > th[scope=row] a, .queue li > a");
   function move(step) {
     const links = rowLinks();
     if (!links.length) return;
@@ -26,7 +26,7 @@
     const row = event.target.closest("tbody tr");
     if (!row || event.target.closest("a, button, input, label, summary")) return;
     if (String(getSelection())) return; // somebody copies a number
-    $("th:first-child a", row)?.click();
+    $("th[scope=row] a", row)?.click();
   });
 
   const help = $("#help");
@@ -113,6 +113,27 @@
     rest.textContent = known ? rest.dataset.rest.replace("0", (most - wished).toLocaleString("en")) : "–";
     input.closest(".field").hidden = whole;
   }
+  // Rows are chosen in the table; what is done to them stands above it.
+  function choose(form) {
+    const boxes = $$(`input[name=id][form=${form.getAttribute("id")}]`);
+    const all = $("[data-all]");
+    const told = $("[data-chosen]", form);
+    const one = $("[value=selected]", form);
+    function count() {
+      const chosen = boxes.filter((box) => box.checked).length;
+      told.textContent = told.dataset.text.replace("0", chosen.toLocaleString("en"));
+      one.disabled = !chosen;
+      all.checked = chosen === boxes.length;
+      all.indeterminate = chosen > 0 && !all.checked;
+    }
+    all.addEventListener("change", () => {
+      boxes.forEach((box) => (box.checked = all.checked));
+      count();
+    });
+    boxes.forEach((box) => box.addEventListener("change", count));
+    count();
+  }
+  $$("form[data-batch]").forEach(choose);
   function prepare(root) {
     const all = (query) => (root.matches?.(query) ? [root] : $$(query, root));
     all("form[data-refundable]").forEach((form) => {

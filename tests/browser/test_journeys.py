@@ -83,10 +83,10 @@ def test_cancel_a_subscription_with_the_keyboard_alone(open_screen, scene, owner
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_url(f"**/subscriptions/{scene.subscription}")
-    tab_to(page, "구독 해지")
+    tab_to(page, "즉시 해지")
     page.keyboard.press("Enter")
     expect(page.locator("#act")).to_contain_text("되돌릴 수 없습니다")
-    tab_to(page, "구독 해지")
+    tab_to(page, "즉시 해지")
     page.keyboard.press("Enter")
     expect(page.locator("[role=status].alert")).to_contain_text("해지했습니다")
     status = "SELECT status FROM subscriptions WHERE id = %s"

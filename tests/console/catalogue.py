@@ -41,6 +41,8 @@ def _of_words() -> Iterator[str]:
     for node in (node for file in files for node in ast.walk(ast.parse(file.read_text()))):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Word":
             yield node.args[0].value
+        elif isinstance(node, ast.Call) and getattr(node.func, "id", "").endswith("Word"):
+            yield from (text for argument in node.args for text in _texts(argument))
         elif isinstance(node, ast.Dict):
             for value in node.values:
                 yield from _texts(value)
@@ -66,11 +68,12 @@ def _texts(node: ast.expr) -> Iterator[str]:
 def _of_refusals() -> Iterator[str]:
     """message and remedy of every OpsError that this door can meet."""
     rooms = (
-        "cash_receipts", "checkout", "customers", "failures", "kernel", "payments", "routing",
-        "staff", "subscriptions", "tickets",
+        "bulk", "cash_receipts", "catalog", "checkout", "consents", "customers", "failures",
+        "kernel", "notifications", "payments", "recovery", "routing", "staff", "subscriptions",
+        "tickets",
     )  # fmt: skip
     files = [ROOT / "opsapp" / room / "errors.py" for room in rooms]
-    for file in [*files, ROOT / "opsapp/kernel/paging.py"]:
+    for file in [*filter(Path.exists, files), ROOT / "opsapp/kernel/paging.py"]:
         for node in ast.walk(ast.parse(file.read_text())):
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in (
                 "message",

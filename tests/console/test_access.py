@@ -8,7 +8,10 @@ VALUES = {
     "payment_id": 1, "refund_id": 1, "subscription_id": 1, "customer_id": 1, "ticket_id": 1,
     "account_id": 1, "method_id": 1, "code_id": 1, "unmapped_id": 1, "gateway_name": "toss",
     "route_id": 1, "event_id": 1, "checkout_id": 1, "receipt_id": 1,
-    "unmatched_id": 1, "subject_id": 1, "kind": "attempt",
+    "unmatched_id": 1, "subject_id": 1, "kind": "attempt", "job_id": 1,
+    "notice_id": 1, "notice_kind": "payment_failed", "medium": "email",
+    "terms_kind": "privacy", "terms_id": 1, "consent_id": 1, "plan_id": 1, "change_id": 1,
+    "recovery_id": 1, "policy_id": 1, "run_id": 1,
 }  # fmt: skip
 ACTIONS = {
     "console.subscriptions.preview": "pause",
@@ -18,6 +21,11 @@ ACTIONS = {
     "console.gateways.change_route": "move_up",
     "console.customers.act": "block",
     "console.orders.act": "cancel",
+    "console.plans.add": "review",
+    "console.recovery.act": "retry",
+    "console.runs.preview": "pause",
+    "console.runs.act": "pause",
+    "console.recovery_policies.act": "activate",
 }
 
 

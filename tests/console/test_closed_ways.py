@@ -1,6 +1,7 @@
 """Ways that an attacker with a sign-in tried and that must stay closed."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -198,3 +199,104 @@ def test_an_address_that_opens_a_customers_page_is_logged_and_none_is_made_for_a
     assert owner.execute(
         "SELECT count(*) FROM one_time_links WHERE used_at IS NULL"
     ).fetchone() == (0,)
+
+
+def test_a_text_without_end_is_refused_as_too_involved(as_role):
+    admin, path = as_role("admin"), "/console/notifications/templates/payment_failed/email/"
+    form = dict.fromkeys(("subject_ko", "text_ko", "subject_en", "text_en"), "결제 실패")
+    form |= {"because": "문구를 바꿉니다", "seen_version": "0"}
+    for text in (
+        "{{ " + "(" * 3_000 + "name" + ")" * 3_000 + " }}",
+        "{{ " + "not " * 2_400 + "name }}",
+        "{{ name" + " | day" * 1_500 + " }}",
+        "{% if name %}" * 110 + "x" + "{% endif %}" * 110,
+        "{{ " + "9" * 5_000 + " }}",
+    ):
+        answer = admin.post(path, form | {"text_en": text})
+        assert (answer.status_code, "너무 복잡하여" in answer.text) == (422, True), text[:20]
+
+
+def test_a_bulk_form_that_no_list_sends_is_taken_for_no_other_one(cs, scene, owner):
+    form = {"scope": "all", "tab": "active", "seen_total": "1", "because": "정리"}
+    for act, request_id in (("pause", ""), ("cancel", ""), ("pause", "x" * 65), ("pause", "a b")):
+        wish = form | {"act": act, "request_id": request_id}
+        assert cs.post("/console/jobs/bulk/", wish).status_code == 422
+    assert owner.execute("SELECT count(*) FROM bulk_jobs").fetchone() == (0,)
+    for number in ("1" * 25, "1" * 5_000, "9" * 19, "0"):
+        chosen = {"act": "pause", "id": number}
+        assert cs.post("/console/jobs/bulk/review", chosen).status_code == 422
+
+
+def test_a_price_from_the_ends_of_the_numbers_and_of_the_calendar_is_refused(as_role, scene, owner):
+    """A version of the year 9999 would keep out every other one for ever."""
+    owner.execute("UPDATE subscriptions SET quantity = 10000")
+    admin, path = as_role("admin"), "/console/settings/plans/1/versions"
+    form = {
+        "amount": "12,000",
+        "effective_on": "2026-12-25",
+        "trial_days": "0",
+        "seen_version": "1",
+    }
+    for changes, said in (
+        ({"amount": "9223372036854775807"}, "청구할 수 있는 금액보다"),
+        ({"effective_on": "9999-12-31"}, "이전에 시작해야"),
+        ({"trial_days": "999"}, "0에서 366"),
+        ({"term_periods": "0"}, "1에서 1,200"),
+    ):
+        for act in ("review", "add"):
+            answer = admin.post(f"{path}/{act}", form | changes)
+            assert (answer.status_code, said in answer.text) == (422, True), (act, changes)
+    assert owner.execute("SELECT count(*) FROM plan_versions").fetchone() == (0,)
+
+
+def test_a_double_click_orders_one_bulk_job(as_role, scene, owner):
+    form = {"scope": "all", "tab": "active", "seen_total": "1", "act": "pause", "because": "정리"}
+    form["request_id"] = "r" * 20
+    visitors = [as_role("cs") for _ in range(3)]
+    tokens = [visitor.token() for visitor in visitors]
+
+    def click(visitor, token):
+        data = form | {"csrf_token": token}
+        return visitor.client.post("/console/jobs/bulk/", data=data).location
+
+    with ThreadPoolExecutor(3) as pool:
+        assert set(pool.map(click, visitors, tokens)) == {"/console/jobs/bulk/1"}
+    assert owner.execute("SELECT count(*) FROM bulk_rows").fetchone() == (1,)
+
+
+def test_a_change_is_withdrawn_on_the_page_of_its_own_subscription_only(cs, scene, owner):
+    path = f"/console/subscriptions/{scene.subscription}/change"
+    wish = {"quantity": "3", "when": "period_end"}
+    seen = re.search(r'name="seen" value="([0-9a-f]{64})"', cs.get(path, query_string=wish).text)
+    long = cs.post(path, wish | {"seen": seen[1], "because": "x" * 201})
+    assert (long.status_code, "200자" in long.text) == (422, True)
+    assert cs.post(path, wish | {"seen": seen[1], "because": "고객 요청"}).status_code == 302
+    [(change_id,)] = owner.execute("SELECT id FROM subscription_changes").fetchall()
+    foreign = f"/console/subscriptions/{scene.paused}/changes/{change_id}/withdraw"
+    assert cs.post(foreign, {"because": "고객 요청"}).status_code == 404
+    assert owner.execute("SELECT status FROM subscription_changes").fetchone() == ("planned",)
+
+
+def test_what_staff_write_stands_on_the_pages_as_text(as_role, scene, owner):
+    """Every free text that the new screens take, with markup and with an expression."""
+    admin, evil = as_role("admin"), "<img src=x onerror=alert(1)>{{ 7777*7 }}{0.__class__}"
+    number = scene.subscription
+    subscription, plan = f"/console/subscriptions/{number}", "/console/settings/terms/privacy/"
+    terms = dict.fromkeys(("title_ko", "text_ko", "title_en", "text_en"), evil.replace("{", "("))
+    terms |= {"because": evil, "effective_from": "2099-01-01", "seen_version": "1"}
+    job = {"request_id": "r" * 20, "scope": "all", "seen_total": "1", "act": "pause"}
+    for path, form in (
+        (f"{subscription}/hold", {"because": evil}),
+        (f"{subscription}/release", {"because": evil}),
+        ("/console/jobs/runs/1/pause", {"because": evil}),
+        (plan, terms),
+        ("/console/jobs/bulk/", job | {"tab": "active", "because": evil}),
+    ):
+        assert admin.post(path, form).status_code == 302, path
+    review = admin.post("/console/jobs/bulk/review", job | {"q": evil, "because": evil}).text
+    looked_at = (subscription, "/console/jobs/runs/1", "/console/jobs/bulk/1", plan)
+    pages = [review, *(admin.get(path).text for path in (*looked_at, "/console/audit/"))]
+    for page in pages:
+        assert "&lt;img src=x" in page or "/console/audit/" in page
+        assert "<img src=x" not in page
+        assert "54439" not in page

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from opsapp.notifications import sending
+from opsapp.notifications import delivering
 from tests.factories import payments as make, receipts
 from tests.factories.checkouts import Shopper
 from tests.portal.conftest import with_window
@@ -60,19 +60,19 @@ def test_a_wrong_wish_keeps_the_form_and_makes_nothing(cs, customer_id, owner, w
 
 def test_the_link_goes_by_mail_with_an_address_of_its_own(house, cs, customer_id, monkeypatch):
     texts = []
-    compose = sending.wording.compose
+    compose = delivering.wording.compose
 
     def note(**values):
         message = compose(**values)
         texts.append(message.text)
         return message
 
-    monkeypatch.setattr(sending.wording, "compose", note)
+    monkeypatch.setattr(delivering.wording, "compose", note)
     [shown] = set(ADDRESS.findall(make_link(cs, customer_id).text))
     for _ in range(2):
         assert cs.post("/console/orders/links/1/send").status_code == 302
         with house.app_context():
-            sending.send_notices([1], by=receipts.WORKER)
+            delivering.send_notices([1], by=receipts.WORKER)
     first, second = (ADDRESS.search(text)[1] for text in texts)
     assert len({shown, first, second}) == 3
     assert house.test_client().get(second).status_code == 200

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from opsapp.kernel.actors import Actor
-from opsapp.notifications import sending
+from opsapp.notifications import delivering
 from opsapp.payments import charging, refunding
 from tests.factories import payments as make
 
@@ -20,14 +20,14 @@ OWN = {"bank": "04", "number": "123-456-7890", "holder": "김민"}
 def texts(monkeypatch):
     """What is written to customers, caught where it leaves the building."""
     sent = []
-    compose = sending.wording.compose
+    compose = delivering.wording.compose
 
     def note(**values):
         message = compose(**values)
         sent.append(message.text)
         return message
 
-    monkeypatch.setattr(sending.wording, "compose", note)
+    monkeypatch.setattr(delivering.wording, "compose", note)
     return sent
 
 
@@ -50,7 +50,7 @@ def ask_for_refund(cs, payment_id, **changes):
 def send_mail(house, owner):
     with house.app_context():
         ids = [row[0] for row in owner.execute("SELECT id FROM notices WHERE status = 'queued'")]
-        sending.send_notices(ids, by=WORKER)
+        delivering.send_notices(ids, by=WORKER)
 
 
 def address_in(texts):

@@ -9,8 +9,14 @@ from tests.portal.conftest import with_window
 LISTS = (
     "/console/payments/", "/console/refunds/", "/console/subscriptions/", "/console/customers/",
     "/console/tickets/", "/console/notifications/", "/console/jobs/", "/console/",
+    "/console/notifications/1", "/console/notifications/templates/",
+    "/console/notifications/templates/upcoming_charge/short/",
     "/console/settings/failure-codes/", "/console/settings/failure-codes/1",
-    "/console/settings/gateways/",
+    "/console/settings/gateways/", "/console/settings/plans/", "/console/settings/plans/1",
+    "/console/recovery/", "/console/recovery/?view=list", "/console/recovery/policies/",
+    "/console/recovery/policies/1", "/console/recovery/policies/new",
+    "/console/jobs/runs/", "/console/jobs/runs/1", "/console/jobs/runs/1/pause",
+    "/console/subscriptions/calendar/", "/console/subscriptions/calendar/day?show=planned",
 )  # fmt: skip
 ADMIN_LISTS = ("/console/audit/", "/console/staff/")
 
@@ -24,6 +30,7 @@ def details(scene):
         f"/console/payments/{scene.awaiting}",
         f"/console/subscriptions/{scene.subscription}",
         f"/console/subscriptions/{scene.paused}",
+        f"/console/subscriptions/{scene.subscription}/change?quantity=2&when=period_end",
         f"/console/customers/{scene.customers[0]}",
         f"/console/tickets/{scene.ticket}",
     )

@@ -57,3 +57,39 @@ def test_lists_find_a_subscription_by_customer_and_tab(cs, scene):
         assert mine in cs.get(f"/console/subscriptions/{query}").text, query
     for query in ("?tab=paused", "?q=C-1001"):
         assert mine not in cs.get(f"/console/subscriptions/{query}").text, query
+
+
+def test_a_cancel_says_that_nothing_is_left_and_what_was_taken_back(cs, scene):
+    path = f"/console/subscriptions/{scene.subscription}"
+    preview = cs.get(f"{path}/cancel", headers=HX).text
+    assert "예정된 결제" in preview
+    done = cs.post(f"{path}/cancel", follow_redirects=True).text
+    assert "남은 예약 0건." in done
+    assert "예정된 결제 1 → 0" in done
+
+
+def test_blocks_lie_beside_each_other_and_are_lifted_one_by_one(cs, scene, owner):
+    path = f"/console/subscriptions/{scene.subscription}"
+    assert cs.post(f"{path}/hold", {"because": " "}, headers=HX).status_code == 422
+    page = cs.post(f"{path}/hold", {"because": "도난 신고"}, follow_redirects=True).text
+    assert "직원이 결제 보류" in page
+    assert "도난 신고" in page
+    assert f'href="{path}/charge_now"' not in page
+    assert cs.post(f"{path}/pause", {"until": "2000-01-01"}, headers=HX).status_code == 422
+    pause = {"until": "2099-12-31", "open_retries": "keep"}
+    page = cs.post(f"{path}/pause", pause, follow_redirects=True).text
+    assert "2099-12-31에 자동으로 다시 시작" in page
+    cs.post(f"{path}/release", {"because": "오해였음"})
+    assert status(owner, scene.subscription) == "paused"
+    assert cs.post(f"{path}/resume").status_code == 302
+    assert status(owner, scene.subscription) == "active"
+
+
+def test_a_cancellation_at_the_end_of_the_period_is_taken_back(cs, scene, owner):
+    path = f"/console/subscriptions/{scene.subscription}"
+    assert "이용 기간" in cs.get(f"{path}/cancel_at_period_end", headers=HX).text
+    page = cs.post(f"{path}/cancel_at_period_end", follow_redirects=True).text
+    assert "이번 회차까지 이용한 뒤 해지됩니다." in page
+    assert f'href="{path}/pause"' not in page
+    cs.post(f"{path}/keep")
+    assert status(owner, scene.subscription) == "active"

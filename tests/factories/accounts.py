@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from opsapp.insights.probing import run_probes
 from opsapp.kernel.db import db, transaction
-from opsapp.notifications import sending
+from opsapp.notifications import delivering
 from opsapp.notifications.models import Notice
 from opsapp.payments import applying, charging
 from opsapp.payments.models import Attempt, Deposit, GatewayEvent, Payment, UnmatchedMoney
@@ -109,7 +109,7 @@ def violations() -> dict[str, tuple[str, ...]]:
     """What `opsapp check` would name, once the messages to customers are out."""
     with transaction():
         queued = list(db.session.scalars(select(Notice.id).where(Notice.status == "queued")))
-    sending.send_notices(queued, by=BY)
+    delivering.send_notices(queued, by=BY)
     with transaction():
         db.session.expire_all()
     return {row.id: row.examples for row in run_probes() if row.violations}

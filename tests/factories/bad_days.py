@@ -17,12 +17,12 @@ from opsapp.kernel import clock
 from opsapp.kernel.db import db, transaction
 from opsapp.kernel.ids import new_ref
 from opsapp.kernel.money import Money
-from opsapp.payments import applying, asking_accounts, depositing, refunding
+from opsapp.payments import applying, asking_accounts, charging, depositing, refunding
 from opsapp.payments.models import Attempt, GatewayEvent, UnmatchedMoney
 from opsapp.payments.refunding import RefundWish
 from opsapp.routing.editing import NewRoute, add_route
 from opsapp.routing.tallying import tally
-from tests.factories import payments as make, receipts
+from tests.factories import payments as make, receipts, subscriptions
 from tests.factories.checkouts import BY, WORKER, Shopper
 from tests.factories.scenes import Scene
 from tests.gateway_controls import GatewayControls
@@ -86,6 +86,7 @@ def paths_of_ways_to_pay(day: BadDay) -> dict[str, str]:
 def have_a_bad_day(house: Flask, gateway: GatewayControls, scene: Scene) -> BadDay:
     links, shoppers, window = _shoppers(house, gateway)
     with house.app_context():
+        _renewals(gateway)
         receipts.ask(shoppers["transfer"].payment_id or 0)
         receipts.take_a_turn()
         refund_account = _account_wanted(shoppers["deposited"])
@@ -229,6 +230,19 @@ def _events(house: Flask, gateway: GatewayControls, shopper: Shopper) -> list[in
             ids = list(db.session.scalars(select(GatewayEvent.id).order_by(GatewayEvent.id)))
         applying.read_events(ids[:-1], by=WORKER)
     return ids
+
+
+def _renewals(gateway: GatewayControls) -> None:
+    """One lacked money, one card is dead."""
+    for code in ("REJECT_CARD_PAYMENT", "INVALID_STOPPED_CARD"):
+        subscriptions.make_subscription()
+        gateway.faults(declines={code: 1.0})
+        subscriptions.renew()
+        with transaction():
+            ready = select(Attempt.id).where(Attempt.status == "ready", Attempt.flow == "billing")
+            planned = list(db.session.scalars(ready.where(Attempt.number == 1)))
+        charging.execute_attempts(planned, by=WORKER)
+    gateway.clear()
 
 
 def _gateways() -> None:

@@ -1,5 +1,7 @@
 """The table as it came with the program, and what the database itself refuses."""
 
+from datetime import UTC, datetime
+
 import psycopg
 import pytest
 
@@ -9,8 +11,16 @@ from opsapp.failures.rules import Fault, fault_of
 from opsapp.gateways import failures
 from opsapp.gateways.values import FailureClass
 from opsapp.payments.rules import CUSTOMER_CLASSES
-from opsapp.subscriptions.rules import GATEWAY_KEEPS_FAILING, Step, recover
+from opsapp.recovery.rules import (
+    GATEWAY_KEEPS_FAILING,
+    SHIPPED,
+    Failed,
+    Next,
+    decide,
+    reason_of,
+)
 
+NOW = datetime(2026, 3, 10, 3, tzinfo=UTC)
 SEED = failures.read_seed()
 NOT_THEIRS = {"state_conflict", "configuration_error", "gateway_error"}
 
@@ -71,17 +81,14 @@ def test_only_the_customers_own_classes_count_as_failures_in_a_row(failure_class
     assert modes
     for mode in modes:
         for before in range(3):
-            after = recover(
-                failures_in_row=before,
-                attempt_number=1,
-                failure_class=failure_class,
-                retry_mode=mode,
-            )
+            reason = reason_of(failure_class, None)
+            failed = Failed(NOW, failure_class, reason, mode, failures=before)
+            after = decide(SHIPPED, failed)
             is_theirs = failure_class not in NOT_THEIRS
             assert is_theirs is (failure_class in CUSTOMER_CLASSES)
-            assert after.failures_in_row == before + is_theirs
+            assert after.failures == before + is_theirs
             if not is_theirs:
-                assert after.step is not Step.SUSPEND
+                assert after.next is not Next.FINAL
                 assert after.ticket in (None, GATEWAY_KEEPS_FAILING)
                 assert not after.method_is_dead
 

@@ -12,7 +12,7 @@ from opsapp.audit import sealing
 from opsapp.insights.probing import Row, run_probes
 from opsapp.kernel import clock
 from opsapp.kernel.db import db, transaction
-from opsapp.notifications import sending
+from opsapp.notifications import delivering
 from opsapp.notifications.models import Notice
 from opsapp.payments import charging
 from opsapp.payments.models import Attempt
@@ -79,7 +79,7 @@ def _fail_twice(gateway: GatewayControls) -> None:
     gateway.clear()
     with transaction():
         waiting = list(db.session.scalars(select(Notice.id)))
-    sending.send_notices(waiting, by=BY)
+    delivering.send_notices(waiting, by=BY)
 
 
 def _charge_all() -> None:

@@ -33,7 +33,6 @@ def test_an_empty_installation_violates_nothing(app: Flask) -> None:
 
 def test_what_does_not_exist_yet_says_so(app: Flask) -> None:
     assert find("I6").note == "points are not in use"
-    assert find("I9").note
 
 
 def test_i1_a_capture_of_another_amount_is_found(shop: Scene, spoil: Spoil) -> None:
@@ -202,7 +201,7 @@ def test_i8_a_state_that_the_log_does_not_know_is_found(
 def test_i8_speaks_of_every_state_machine(app: Flask) -> None:
     assert probing_log.SUBJECTS.keys() == MACHINES.keys()
     tables = {name: row.__tablename__ for name, row in probing_log.SUBJECTS.items()}
-    assert all(tables[name].removesuffix("s") == name for name in tables)
+    assert all(tables[name] in (name, f"{name}s", f"{name[:-1]}ies") for name in tables)
 
 
 @pytest.mark.parametrize(
@@ -220,6 +219,14 @@ def test_i8_speaks_of_every_state_machine(app: Flask) -> None:
                 "UPDATE attempts SET requested_by = 'timetable:renew'"
             ),
             "sent while subscription 3 was paused",
+        ),
+        (
+            "UPDATE recoveries SET status = 'recovered', recovered_minor = amount_minor",
+            "recovery 1 is recovered, payment",
+        ),
+        (
+            "UPDATE subscriptions SET status = 'cancelled' WHERE id = 1",
+            "recovery 1 is scheduled, subscription 1 is cancelled",
         ),
     ],
 )

@@ -177,7 +177,7 @@ def test_a_cancel_before_the_deposit_closes_the_account_at_the_gateway(app, gate
     assert accounts.violations() == {}
 
 
-def test_a_deposit_faster_than_the_cancel_becomes_a_case_to_return(app, gateway):
+def test_a_deposit_faster_than_the_cancel_is_on_its_way_back_by_itself(app, gateway):
     subscription_id = make_subscription(kind="virtual_account")
     account = issued_renewal()
     with transaction():
@@ -186,7 +186,7 @@ def test_a_deposit_faster_than_the_cancel_becomes_a_case_to_return(app, gateway)
     for _ in range(3):
         accounts.look(account)
     assert accounts.stands(account) == ("declined", "cancelled", 0)
-    assert accounts.cases(account) == [("after_cancel", 9_900, "open")]
+    assert accounts.cases(account) == [("after_cancel", 9_900, "returning")]
     case = accounts.case_id(account)
     with transaction(), pytest.raises(NotAcceptable):
         accepting.accept_unmatched(case, by=BY)

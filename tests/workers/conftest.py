@@ -44,7 +44,7 @@ def start(environment: Callable[[], dict[str, str]], tmp_path: Path) -> Iterator
 
 @pytest.fixture
 def work(app: Flask, redis: Redis, settings: Any) -> Callable[[str], None]:
-    """Let a worker of this process empty a queue; it forks as the real one does."""
+    """Let a worker in this process empty a queue, as the real one does."""
     runtime.use(app)
 
     def run(queue: str) -> None:

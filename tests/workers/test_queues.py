@@ -27,7 +27,13 @@ def test_with_one_gateway_as_many_processes_run_as_there_were_without_lanes(
     app: Flask, environment: Callable[[], dict[str, str]]
 ) -> None:
     started = kinds(environment())
-    assert started == ["charges.toss", "charges_bulk.toss", "charges_bulk.toss", "notices"]
+    assert started == [
+        "charges.toss",
+        "charges_bulk.toss",
+        "charges_bulk.toss",
+        "notices",
+        "bulk",
+    ]
     assert set(started) == set(list_queues())
 
 

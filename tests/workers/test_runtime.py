@@ -13,7 +13,7 @@ from rq.job import Callback
 from rq.repeat import Repeat
 from rq.serializers import JSONSerializer
 from rq.webhook import Webhook
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from opsapp.kernel import jobs
 from opsapp.kernel.db import db, transaction
@@ -111,19 +111,3 @@ def test_every_job_has_a_worker_and_every_worker_a_job() -> None:
         if isinstance(value, Job)
     }
     assert ordered == set(runtime.JOBS)
-
-
-def test_a_child_shares_no_database_connection_with_its_parent(
-    app: Flask, redis: Redis, work: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def note_backend(payment_ids: list[int]) -> None:
-        with transaction():
-            redis.set("backend", str(db.session.scalars(select(func.pg_backend_pid())).one()))
-
-    monkeypatch.setitem(runtime.JOBS, "payments.note_backend", note_backend)
-    with transaction():
-        Job("payments.note_backend", queue="charges", timeout_s=10).enqueue(payment_ids=[1])
-    with transaction():
-        ours = db.session.scalars(select(func.pg_backend_pid())).one()
-    work("charges")
-    assert int(redis.get("backend") or 0) not in (0, ours)
