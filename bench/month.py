@@ -14,6 +14,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -71,7 +72,7 @@ def run() -> dict[str, Any]:
                 curve.append([day, round(time.monotonic() - started, 1)])
             reports = _reports(house, first_day, _today())
         house.opsapp("idle", "--timeout", "120")  # as anybody else would ask
-        violations = json.loads(house.opsapp("check", "--json"))["violations"]
+        violations = _check(house)
         house.opsapp("audit", "verify")  # a broken log ends the bench
         [(paid,)] = house.query("SELECT count(*) FROM payments WHERE captured_minor > 0")
         standing = house.query("SELECT status, count(*) FROM subscriptions GROUP BY 1 ORDER BY 1")
@@ -96,6 +97,15 @@ def _inside(house: Installation) -> Iterator[None]:
     environment.load(house.folder / "data")
     with running():
         yield
+
+
+def _check(house: Installation) -> int:
+    """Raises RuntimeError with the rows that do not hold."""
+    try:
+        return int(json.loads(house.opsapp("check", "--json"))["violations"])
+    except subprocess.CalledProcessError as broken:
+        rows = [row for row in json.loads(broken.stdout)["rows"] if row["violations"]]
+        raise RuntimeError(f"invariants are violated: {rows}") from broken
 
 
 def _today() -> date:
