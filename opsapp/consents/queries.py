@@ -78,18 +78,6 @@ def list_agreements(
     return found
 
 
-def find_agreement(kind: str, subject_type: str, subject_id: int, text_hash: str) -> int | None:
-    """The id of the consent to exactly these words, if it stands."""
-    same = _standing().where(
-        Consent.kind == kind,
-        Consent.subject_type == subject_type,
-        Consent.subject_id == subject_id,
-        Consent.text_hash == text_hash,
-    )
-    row = db.session.execute(same.order_by(Consent.id.desc()).limit(1)).first()
-    return row.id if row else None
-
-
 def is_withdrawn(subscription_id: int, kind: str) -> bool:
     """Whether the last agreement of this kind was taken back, and none was given since."""
     latest = (

@@ -117,10 +117,6 @@ def get_recovery(recovery_id: int) -> Recovery:
     return found
 
 
-def find_of_payment(payment_id: int) -> Recovery | None:
-    return db.session.scalar(select(Recovery).where(Recovery.payment_id == payment_id))
-
-
 def lock_recovery(recovery_id: int) -> Recovery:
     """Raises NotFound."""
     found = db.session.scalar(locked(select(Recovery).where(Recovery.id == recovery_id)))

@@ -5,7 +5,6 @@ from functools import cache
 
 from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, tuple_
 
-from opsapp.catalog.models import Plan
 from opsapp.customers.models import PaymentMethod
 from opsapp.customers.states import MethodStatus
 from opsapp.kernel.db import as_array, db, is_among, locked
@@ -105,12 +104,6 @@ def list_periods(subscription_id: int, *, limit: int) -> list[Row[tuple[BillingP
         .limit(limit)
     )
     return list(db.session.execute(periods))
-
-
-def list_terms(plan_ids: Sequence[int]) -> dict[int, PlanTerms]:
-    columns = (Plan.amount_minor, Plan.currency, Plan.interval, Plan.interval_count)
-    rows = db.session.execute(select(Plan.id, *columns).where(Plan.id.in_(plan_ids)))
-    return {row[0]: PlanTerms(*row[1:]) for row in rows}
 
 
 def list_method_states(method_ids: Sequence[int]) -> dict[int, MethodState]:
