@@ -113,13 +113,6 @@ def list_cases(wish: DepositWish, *, cursor: str | None, size: int = PAGE_SIZE) 
     return page_of(_within(statement, wish, UnmatchedMoney), keys=keys, cursor=cursor, size=size)
 
 
-def count_open(*, ceiling: int = 1000) -> int:
-    """Cases that wait for a person; never more than `ceiling` rows are looked at."""
-    is_open = UnmatchedMoney.status == UnmatchedStatus.OPEN.value
-    some = select(UnmatchedMoney.id).where(is_open).limit(ceiling)
-    return db.session.scalars(select(func.count()).select_from(some.subquery())).one()
-
-
 def get_case(unmatched_id: int) -> CasePicture:
     """Raises NotFound."""
     found = db.session.execute(

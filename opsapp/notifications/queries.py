@@ -1,7 +1,6 @@
 """Reads of notices, of their deliveries and of edited texts."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, and_, func, select, tuple_
@@ -50,21 +49,6 @@ def list_about(subject_type: str, subject_ids: Sequence[int]) -> list[Notice]:
         Notice.subject_type == subject_type, Notice.subject_id.in_(subject_ids)
     )
     return list(db.session.scalars(about.order_by(Notice.id.desc())))
-
-
-def list_attempted(kind: str, subject_type: str, subject_ids: Sequence[int]) -> dict[int, datetime]:
-    """When a channel was last tried, by subject; those that none was tried for are left out."""
-    rows = db.session.execute(
-        select(Notice.subject_id, func.max(NoticeDelivery.at).label("at"))
-        .join(NoticeDelivery, NoticeDelivery.notice_id == Notice.id)
-        .where(
-            Notice.kind == kind,
-            Notice.subject_type == subject_type,
-            Notice.subject_id.in_(subject_ids),
-        )
-        .group_by(Notice.subject_id)
-    )
-    return {row.subject_id: row.at for row in rows}
 
 
 def count_open_about(kinds: Collection[str], subject_type: str, subject_ids: Sequence[int]) -> int:

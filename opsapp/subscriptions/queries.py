@@ -266,13 +266,6 @@ def list_changed(change_ids: Sequence[int]) -> dict[int, int]:
     return {row.id: row.subscription_id for row in rows}
 
 
-def count_by_status() -> dict[str, int]:
-    rows = db.session.execute(
-        select(Subscription.status, func.count()).group_by(Subscription.status)
-    )
-    return dict(rows.all())
-
-
 def has_open_payment(subscription_id: int) -> bool:
     """Whether something is planned, under way or waited for already."""
     going = [PaymentStatus.PENDING.value, PaymentStatus.AWAITING_DEPOSIT.value]
