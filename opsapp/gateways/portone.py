@@ -16,6 +16,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from time import monotonic
 from typing import ClassVar
@@ -281,9 +282,8 @@ class PortOneGateway(HttpGateway):
         after: dict[str, str] = {}
         while True:
             asked = urlencode({"requestBody": as_json(wanted | after).decode()})
-            reply = await self._call("GET", f"/payment-events-by-cursor?{asked}")
-            if isinstance(reply, Answer):
-                raise GatewayAway(f"{reply.outcome}: {reply.because}")
+            path = f"/payment-events-by-cursor?{asked}"
+            reply = await self._page(partial(self._call, "GET", path))
             try:
                 rows = reply.body["items"]
                 found += [portone_objects.understand_event(row["paymentEvent"]) for row in rows]

@@ -18,6 +18,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from time import monotonic
 from typing import Any, ClassVar
@@ -302,9 +303,9 @@ class StripeGateway(HttpGateway):
         rows: dict[str, dict[str, Any]] = {}
         after: dict[str, str] = {}
         while True:
-            reply = await self._call("GET", path, {**fields, **after}, timeout_s=self.timeout_s)
-            if isinstance(reply, Answer):
-                raise GatewayAway(f"{reply.outcome}: {reply.because}")
+            wanted = {**fields, **after}
+            ask = partial(self._call, "GET", path, wanted, timeout_s=self.timeout_s)
+            reply = await self._page(ask)
             fresh = {row["id"]: row for row in reply.body["data"] if row["id"] not in rows}
             rows |= fresh
             if not reply.body["has_more"]:

@@ -12,6 +12,7 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote, urlencode
@@ -299,9 +300,7 @@ class TossGateway(HttpGateway):
             number += 1
 
     async def _rows(self, path: str, understand: Callable[[Any], R]) -> list[R]:
-        reply = await self._call("GET", path)
-        if isinstance(reply, Answer):
-            raise GatewayAway(f"{reply.outcome}: {reply.because}")
+        reply = await self._page(partial(self._call, "GET", path))
         return toss_rows.understand_each(reply.body, understand)
 
     async def _cancel(

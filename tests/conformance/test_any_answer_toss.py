@@ -57,10 +57,14 @@ PAYMENT: dict[str, Any] = {
 
 
 class Wire:
-    """Answers every request with the same bytes and closes; `resets` closes with RST."""
+    """Answers every request with the same bytes and closes; `resets` closes with RST.
+
+    `before` is said first, each once.
+    """
 
     def __init__(self) -> None:
         self.says = b""
+        self.before: list[bytes] = []
         self.resets = False
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -92,7 +96,7 @@ class Wire:
         length = int(named[0].split(b":")[1]) if named else 0
         while len(body) < length:
             body += heard(connection)
-        connection.sendall(self.says)
+        connection.sendall(self.before.pop(0) if self.before else self.says)
         if self.resets:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             return
@@ -408,6 +412,18 @@ def test_an_endless_answer_is_given_up(
     monkeypatch.setattr(http, "REPLY_BYTES_MAX", 1 << 20)
     wire.says, wire.resets = over_http(200, b" " * (4 << 20)), False
     assert ASKING["charge"](till).outcome is Outcome.UNKNOWN
+
+
+def test_a_page_that_was_lost_on_the_way_is_asked_for_again(till: Till, wire: Wire) -> None:
+    """A year has many pages: one of them is always lost."""
+    wire.before = [over_http(502, b"<html>"), b""]
+    wire.says, wire.resets = over_http(200, b"[]"), False
+    assert till.ask(till.gateway.list_transactions(NOW, NOW)) == []
+    assert wire.before == []
+    wire.before, wire.says = [over_http(200, b"[]")], over_http(502, b"")
+    till.ask(till.gateway.list_transactions(NOW, NOW))
+    with pytest.raises(GatewayAway):
+        till.ask(till.gateway.list_transactions(NOW, NOW))
 
 
 def test_a_list_that_repeats_itself_is_not_followed_for_ever(
