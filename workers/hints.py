@@ -6,6 +6,9 @@ the compiled statements that the next refund is waiting for.
 """
 
 import gc
+import os
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -14,10 +17,11 @@ from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
 from opsapp import create_app
+from opsapp.kernel import loops
 from opsapp.kernel.diagnostics import name_process
 from opsapp.settings import current
 from workers import jobs, runtime
-from workers.queues import list_queues
+from workers.queues import is_hurried, list_queues
 
 log = structlog.get_logger(__name__)
 
@@ -26,6 +30,10 @@ PRELOADED = jobs.__all__  # every module a job needs is in memory before the fir
 # A job makes tens of thousands of objects that live for one call and hold no cycles: looking
 # through them again and again was a tenth of its CPU.
 COLLECT_AFTER = 50_000
+
+
+# Where nobody waits, the processor is left to those for whom somebody does.
+YIELDING = 10
 
 
 class HintWorker(SimpleWorker):
@@ -50,6 +58,9 @@ def work(queue: str) -> None:
     if queue not in list_queues():
         raise SystemExit(f"no queue {queue}: there are {', '.join(list_queues())}")
     worker = new_worker(queue, Redis.from_url(current().redis_url))
+    if not is_hurried(queue):
+        _yield_processor()
+    loops.keep_loop()
     gc.freeze()  # what is there now stays: no collection need look through it
     gc.set_threshold(COLLECT_AFTER, 50, 100)
     try:
@@ -57,9 +68,20 @@ def work(queue: str) -> None:
         worker.work(logging_level="CRITICAL")
     except RedisError as error:
         log.warning("worker.redis_away", error=type(error).__name__)
+    loops.end_loop()
     if not worker.is_asked_to_stop:
         log.warning("worker.ended_unasked")
         raise SystemExit(1)
+
+
+def _yield_processor() -> None:
+    """Linux weighs whole sessions first, and each worker has one of its own where `opsapp up`
+    started it: there niceness alone would only count among its own threads.
+    """
+    os.nice(YIELDING)
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):
+            Path("/proc/self/autogroup").write_text(str(YIELDING))
 
 
 def new_worker(queue: str, connection: Redis) -> HintWorker:

@@ -1,5 +1,7 @@
 """The relay: hands outbox rows to Redis and wakes what is due. Two at once do no harm."""
 
+import time
+
 import structlog
 from flask import Flask
 from redis import RedisError
@@ -19,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 IDLE_S = 0.25
 BUSY_S = 0.05  # where there was something, its consequences are near
+RESTS_FOR = 20  # times as long as it took to look for what is due
+REST_MAX_S = 0.5
 AWAY_FIRST_S = 0.25
 AWAY_MAX_S = 2.0
 
@@ -27,15 +31,31 @@ def run() -> None:
     """Round after round until SIGTERM; a database or a Redis that is away is waited for."""
     name_process("relay")
     app, wish = create_app(), StopWish()
-    away_s = 0.0
+    away_s, rest = 0.0, Rest()
     while not wish.is_there:
-        pause_s = _round(app)
+        pause_s = _round(app, rest)
         is_away = pause_s is None
         away_s = min(max(away_s * 2, AWAY_FIRST_S), AWAY_MAX_S) if is_away else 0.0
         wish.pause(pause_s or away_s)
 
 
-def tick() -> int:
+class Rest:
+    """The dearer the question what is due, the rarer it is asked.
+
+    While thousands are in hand it reads past all of them; who is in a hurry needs no such round.
+    """
+
+    def __init__(self) -> None:
+        self._until = float("-inf")
+
+    def is_over(self) -> bool:
+        return time.monotonic() >= self._until
+
+    def after(self, spent_s: float) -> None:
+        self._until = time.monotonic() + min(spent_s * RESTS_FOR, REST_MAX_S)
+
+
+def tick(rest: Rest | None = None) -> int:
     """One round; returns how many hints went out. Raises RedisError, DBAPIError."""
     if jobs.redis_was_emptied():
         log.warning("relay.redis_was_emptied")
@@ -46,7 +66,13 @@ def tick() -> int:
     while delivered == jobs.DELIVER_MAX:
         delivered = jobs.deliver()
         moved += delivered
-    return moved + _wake_due()
+    if rest is None:
+        return moved + _wake_due()
+    if rest.is_over():
+        began = time.monotonic()
+        moved += _wake_due()
+        rest.after(time.monotonic() - began)
+    return moved
 
 
 def _wake_due() -> int:
@@ -80,11 +106,11 @@ def _wake(work: Work, lane: str, queued: int, askable: int | None) -> int:
         return turns.wake(work, lane=lane, rows_max=rows_max)
 
 
-def _round(app: Flask) -> float | None:
+def _round(app: Flask, rest: Rest) -> float | None:
     """The pause until the next round, or None when the database or Redis is away."""
     try:
         with app.app_context():
-            return BUSY_S if tick() else IDLE_S
+            return BUSY_S if tick(rest) else IDLE_S
     except (RedisError, DBAPIError) as error:
         log.warning("relay.away", error=type(error).__name__)
         return None

@@ -1,20 +1,28 @@
 """HTTP as all adapters speak it: kept connections, explicit time-outs, bounded answers."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
 from opsapp.gateways import failures
-from opsapp.gateways.base import Gateway
+from opsapp.gateways.base import Gateway, GatewayAway
 from opsapp.gateways.values import Answer, Outcome
+from opsapp.kernel.loops import outlives_the_job
 
 CONNECT_TIMEOUT_S = 5
+# Before a page of a list is asked for again.
+PAGE_PAUSES_S = (0.1, 0.5, 2)
 REPLY_BYTES_MAX = 64 * 1024 * 1024  # a day's transactions; more is no answer
+
+
+_LOST = (Outcome.UNKNOWN, Outcome.NOT_SENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +60,32 @@ class HttpGateway(Gateway):
         self._headers = dict(headers)
         self._timeouts: dict[float, aiohttp.ClientTimeout] = {}
         self._session: aiohttp.ClientSession | None = None
+        self._kept: tuple[asyncio.AbstractEventLoop, aiohttp.ClientSession] | None = None
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
-        session_ = aiohttp.ClientSession(
+        loop = asyncio.get_running_loop()
+        if self._kept is not None and self._kept[0] is loop:
+            session, is_kept = self._kept[1], True
+            await _hear_who_hung_up()
+        else:
+            session = self._new_session()
+            is_kept = outlives_the_job(session.close)
+            self._kept = (loop, session) if is_kept else None
+        self._session = session
+        try:
+            yield
+        finally:
+            self._session = None
+            if not is_kept:
+                await session.close()
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self.abreast_max),
             headers=self._headers,
             cookie_jar=aiohttp.DummyCookieJar(),  # one caller's cookie is no other caller's
         )
-        async with session_ as session:
-            self._session = session
-            try:
-                yield
-            finally:
-                self._session = None
 
     async def _ask(
         self,
@@ -100,6 +120,18 @@ class HttpGateway(Gateway):
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as trouble:
             return fault(_interrupted(trouble), "no readable answer")
 
+    async def _page(self, ask: Callable[[], Awaitable[Reply | Answer]]) -> Reply:
+        """One page of a list. Reading changes nothing, so what was lost on the way is asked for
+        again, within the time of one call. Raises GatewayAway.
+        """
+        started, pauses = monotonic(), iter(PAGE_PAUSES_S)
+        while isinstance(reply := await ask(), Answer):
+            pause_s = next(pauses, None) if reply.outcome in _LOST else None
+            if pause_s is None or monotonic() - started + pause_s > self.timeout_s:
+                raise GatewayAway(f"{reply.outcome}: {reply.because}")
+            await asyncio.sleep(pause_s)
+        return reply
+
     def _timeout(self, total_s: float) -> aiohttp.ClientTimeout:
         if total_s not in self._timeouts:
             self._timeouts[total_s] = aiohttp.ClientTimeout(
@@ -131,6 +163,12 @@ def fault(
 
 def as_json(fields: Mapping[str, Any]) -> bytes:
     return json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+async def _hear_who_hung_up() -> None:
+    """The loop stood still between two jobs: what ended meanwhile must not be used."""
+    for _ in range(3):
+        await asyncio.sleep(0)
 
 
 def _unconnected(trouble: Exception) -> str:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Printed as `kind:name`; kind is one of staff, customer, gateway, worker, timetable, cli."""
+    """Printed as `kind:name`; kind is one of staff, customer, gateway, worker, timetable, cli,
+    program (one of the shop's)."""
 
     kind: str
     name: str

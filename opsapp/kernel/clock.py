@@ -11,13 +11,14 @@ from sqlalchemy import CheckConstraint, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, mapped_column
 
-from opsapp.kernel.db import Base, db, kept_in_transaction, within_transaction
+from opsapp.kernel.db import Base, db, execute_plain, kept_in_transaction, within_transaction
 from opsapp.kernel.errors import OpsError
 from opsapp.settings import current
 
 SEOUL = ZoneInfo("Asia/Seoul")
 
 _NOW = "kernel.clock.now"
+_ASKED = select(func.ops_now())
 
 
 class ClockIsReal(OpsError):
@@ -43,7 +44,7 @@ def now() -> datetime:
     """
     kept = kept_in_transaction()
     if _NOW not in kept:
-        kept[_NOW] = db.session.scalars(select(func.ops_now())).one().astimezone(UTC)
+        kept[_NOW] = execute_plain(_ASKED).scalar_one().astimezone(UTC)
     moment: datetime = kept[_NOW]
     return moment
 

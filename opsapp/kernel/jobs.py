@@ -5,6 +5,7 @@ to do stands in claimable rows (kernel.turns), and the relay gives the hint agai
 also the job history that the console shows; no money decision reads it.
 """
 
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -173,6 +174,22 @@ def count_up(counter: str, **labels: str) -> None:
         log.warning("jobs.not_counted", counter=counter)
 
 
+def count_within(name: str, *, seconds: int) -> int | None:
+    """How often `name` was counted in the running window, this time included; None without Redis.
+
+    A brake built on it lets everybody through while Redis is away.
+    """
+    key = f"opsapp:within:{name}:{int(time.time()) // seconds}"
+    try:
+        pipeline = _connection().pipeline(transaction=False)
+        pipeline.incr(key)
+        pipeline.expire(key, 2 * seconds)
+        return int(pipeline.execute()[0])
+    except RedisError:
+        log.warning("jobs.not_counted", counter="within")
+        return None
+
+
 def read_counters() -> dict[str, int]:
     """By name and labels as /metrics writes them; empty while Redis does not answer."""
     try:
@@ -198,7 +215,7 @@ def count_queued(queues: Sequence[str]) -> dict[str, int]:
 def deliver(*, limit: int = DELIVER_MAX) -> int:
     """Hand waiting rows to RQ; returns how many. Raises RedisError.
 
-    A crash between push and mark hands one out twice, which harms nobody.
+    A crash between push and mark, or after it, hands one out twice, which harms nobody.
     """
     waiting = select(OutboxJob.__table__).where(OutboxJob.delivered_at.is_(None))
     with transaction():
@@ -208,20 +225,20 @@ def deliver(*, limit: int = DELIVER_MAX) -> int:
         push(row)
     if rows:
         delivered = update(OutboxJob).where(OutboxJob.id.in_([row.id for row in rows]))
-        with transaction():
+        with transaction(durable=False):
             db.session.execute(delivered.values(delivered_at=func.clock_timestamp()))
     return len(rows)
 
 
 @owns_transactions
 def note_started(outbox_id: int) -> None:
-    with transaction():
+    with transaction(durable=False):
         db.session.execute(_history(outbox_id).values(started_at=func.clock_timestamp()))
 
 
 @owns_transactions
 def note_ended(outbox_id: int, *, error: str | None) -> None:
-    with transaction():
+    with transaction(durable=False):
         db.session.execute(_history(outbox_id).values(ended_at=func.clock_timestamp(), error=error))
 
 

@@ -173,6 +173,31 @@ def entries_of_moves(asked: FromClause, moved: FromClause) -> Insert:
     return insert(AuditEntry).from_select(list(columns), entries, include_defaults=False)
 
 
+def entries_of_births(born: FromClause) -> Insert:
+    """Part of a statement that inserts rows: an entry for each of `born`, which has id and because.
+
+    The rest is in `entry_parameters`, and the state they begin in.
+    """
+    subject_type, start = (
+        bindparam("entry_subject_type", type_=Text),
+        bindparam("entry_start", type_=Text),
+    )
+    columns: dict[str, ColumnElement[Any]] = {
+        "at": bindparam("entry_at", type_=DateTime(timezone=True)),
+        "actor": bindparam("entry_actor", type_=Text),
+        "action": func.concat(subject_type, ".", start),
+        "subject_type": subject_type,
+        "subject_id": born.c.id,
+        "to_state": start,
+        "because": born.c.because,
+        "address": bindparam("entry_address", type_=Text),
+        "request_id": bindparam("entry_request_id", type_=Text),
+    }
+    return insert(AuditEntry).from_select(
+        list(columns), select(*columns.values()), include_defaults=False
+    )
+
+
 def entry_parameters(subject_type: str, *, by: Actor) -> dict[str, Any]:
     """What all entries of one statement share."""
     here = origin.get()

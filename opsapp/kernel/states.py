@@ -7,13 +7,23 @@ from functools import lru_cache
 from typing import Any, Protocol
 
 from sqlalchemy import CheckConstraint, Column, Select, Text, select, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from opsapp.kernel.actors import Actor
-from opsapp.kernel.db import Base, as_columns, db, require_transaction, rows_as_table, table_of
+from opsapp.kernel.db import (
+    Base,
+    as_columns,
+    as_rows,
+    db,
+    execute_plain,
+    require_transaction,
+    rows_as_table,
+    table_of,
+)
 from opsapp.kernel.log import (
     BECAUSE_LENGTH_MAX,
     Entry,
+    entries_of_births,
     entries_of_moves,
     entry_parameters,
     record,
@@ -113,6 +123,28 @@ class StateMachine:
         statement = _move_many(model, also, fenced)
         return frozenset(db.session.connection().scalars(statement, parameters))
 
+    def begin_many(
+        self,
+        model: type[Base],
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        because: str,
+        by: Actor,
+    ) -> list[int]:
+        """Insert many rows in their first state and log them, in one statement; returns their ids.
+
+        All rows have the same keys, without `status`; `because` names the column that says why.
+        Rows that meet an existing unique key are left out.
+        """
+        require_transaction()
+        if not rows:
+            return []
+        start = self.start.value
+        parameters = as_rows([{**row, "status": start} for row in rows])
+        parameters |= entry_parameters(self.subject_type, by=by) | {"entry_start": start}
+        statement = _begin_many(model, tuple(rows[0]), because)
+        return list(execute_plain(statement, parameters).scalars())
+
     def check(self) -> CheckConstraint:
         """The same list of states, for the database to enforce."""
         states = ", ".join(f"'{state}'" for state in type(self.start))
@@ -176,6 +208,25 @@ def _columns(
         new = [m.also or {} for m in moves]
         columns |= {f"new_{name}": [each[name] for each in new] for name in also}
     return columns
+
+
+@lru_cache(maxsize=32)
+def _begin_many(model: type[Base], names: tuple[str, ...], because: str) -> Select[Any]:
+    """Rows are born and logged by one statement."""
+    table = table_of(model)
+    names = (*names, "status")
+    source = rows_as_table("source", [table.c[name] for name in names])
+    written = (
+        insert(table)
+        .from_select(
+            list(names), select(*[source.c[name] for name in names]), include_defaults=False
+        )
+        .on_conflict_do_nothing()
+        .returning(table.c.id, table.c[because].label("because"))
+        .cte("born")
+    )
+    logged = entries_of_births(written).cte("logged")
+    return select(written.c.id).add_cte(logged)
 
 
 @lru_cache(maxsize=128)

@@ -20,9 +20,9 @@ from time import monotonic
 from typing import Any, Generic, TypeVar
 
 import structlog
-import uvloop
 from sqlalchemy import (
     ColumnElement,
+    Computed,
     Index,
     Select,
     and_,
@@ -38,8 +38,9 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, MappedColumn, mapped_column
 
+from opsapp.kernel import loops
 from opsapp.kernel.db import (
     db,
     locked,
@@ -116,10 +117,30 @@ class Steps(Generic[C, A]):
     connected: Callable[[], AbstractAsyncContextManager[None]]
 
 
-def due_index(table: str, open_statuses: Sequence[StrEnum]) -> Index:
-    """The partial index behind claims, waking and the question what is left to do."""
-    states = ", ".join(f"'{status}'" for status in open_statuses)
-    return Index(f"{table}_due", "due_at", postgresql_where=text(f"status IN ({states})"))
+def open_column(open_statuses: Sequence[StrEnum]) -> MappedColumn[bool]:
+    """`is_open` for a table of which thousands of rows are claimed at a time.
+
+    An index that names `status` is written for each claim; one that names this only when a row
+    is opened and when it is done with.
+    """
+    return mapped_column(Computed(_among(open_statuses), persisted=True))
+
+
+def due_index(table: str, open_statuses: Sequence[StrEnum] = ()) -> Index:
+    """The partial index behind claims, waking and the question what is left to do.
+
+    Without statuses, of a table with an `open_column`.
+    """
+    condition = _among(open_statuses) if open_statuses else "is_open"
+    return Index(f"{table}_due", "due_at", postgresql_where=text(condition))
+
+
+def is_open(row: type[Any], open_statuses: Sequence[str]) -> ColumnElement[bool]:
+    """Rows that still want turns, asked for in the words of the table's due index."""
+    if hasattr(row, "is_open"):
+        own: ColumnElement[bool] = row.is_open
+        return own
+    return row.status.in_([str(status) for status in open_statuses]) if open_statuses else false()
 
 
 def is_claimable(row: type[Claimable]) -> ColumnElement[bool]:
@@ -185,8 +206,8 @@ def list_backlog(works: Sequence[Work]) -> list[Backlog]:
 def take_turns(ids: Sequence[int], steps: Steps[C, A], *, abreast: int, budget_s: float) -> None:
     """Give each id one turn, at most `abreast` at a time; claim nothing new after the budget."""
     require_no_transaction()
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_walk(deque(ids), steps, abreast, monotonic() + budget_s))
+    walk = _walk(deque(ids), steps, abreast, monotonic() + budget_s)
+    loops.run(walk)
 
 
 def ask(
@@ -201,8 +222,7 @@ def ask(
         async with connected():
             return await question()
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(answered())
+    return loops.run_apart(answered())
 
 
 def ask_in_person(
@@ -270,7 +290,8 @@ class _Desk(Generic[C, A]):
         if not self._answers:
             self._news.clear()
             await self._news.wait()
-            await asyncio.sleep(LINGER_S)
+            if self.running > len(self._answers):
+                await asyncio.sleep(LINGER_S)
         count = min(len(self._answers), RECORD_MAX)
         self.running -= count
         return [self._answers.popleft() for _ in range(count)]
@@ -367,5 +388,9 @@ def _is_in(work: Work, lane: str) -> ColumnElement[bool]:
 
 
 def _is_open(work: Work) -> ColumnElement[bool]:
-    statuses = [status.value for status in work.open]
-    return work.model.status.in_(statuses) if statuses else false()
+    return is_open(work.model, work.open)
+
+
+def _among(statuses: Sequence[StrEnum]) -> str:
+    names = ", ".join(f"'{status}'" for status in statuses)
+    return f"status IN ({names})"

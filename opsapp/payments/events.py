@@ -80,6 +80,13 @@ class RefundsMade:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundsReleased:
+    """Nothing was given back after all: the amounts are the payments' again."""
+
+    refunds: tuple[RefundFact, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RefundAccountsAsked:
     """The customer has to name a bank account, for the first time or again."""
 

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select
 
 from opsapp.gateways.values import Flow
-from opsapp.kernel.db import as_array, db, is_among, locked, once
+from opsapp.kernel.db import as_array, db, execute_plain, is_among, locked, once
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.turns import is_claimable
@@ -48,7 +48,7 @@ def lock_claimable_attempts(attempt_ids: Sequence[int]) -> list[Any]:
 
     Rows that another worker is just claiming are passed over.
     """
-    return list(db.session.execute(_lock_claimable(), {"ids": as_array(attempt_ids)}))
+    return list(execute_plain(_lock_claimable(), {"ids": as_array(attempt_ids)}))
 
 
 @cache
@@ -98,7 +98,7 @@ def _lock_claimable() -> Select[*tuple[Any, ...]]:
 
 def lock_payment_states(payment_ids: Sequence[int]) -> dict[int, Any]:
     """Status and amounts of payments, locked before their attempts (house order)."""
-    rows = db.session.execute(_lock_states(), {"ids": as_array(payment_ids)})
+    rows = execute_plain(_lock_states(), {"ids": as_array(payment_ids)})
     return {row.id: row for row in rows}
 
 
@@ -113,7 +113,7 @@ def _lock_states() -> Select[*tuple[Any, ...]]:
 
 def list_unsent(attempt_ids: Sequence[int]) -> list[Any]:
     """What the attempts are for, of those that have never left the building."""
-    return list(db.session.execute(_unsent(), {"ids": as_array(attempt_ids)}))
+    return list(execute_plain(_unsent(), {"ids": as_array(attempt_ids)}))
 
 
 @cache

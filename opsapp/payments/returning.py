@@ -26,7 +26,12 @@ from opsapp.ledger.rules import (
     gateway_clearing,
 )
 from opsapp.payments import depositing, finding_refunds, queries, rules
-from opsapp.payments.events import RefundAccountsAsked, RefundFact, RefundsMade
+from opsapp.payments.events import (
+    RefundAccountsAsked,
+    RefundFact,
+    RefundsMade,
+    RefundsReleased,
+)
 from opsapp.payments.models import Payment, Refund, UnmatchedMoney
 from opsapp.payments.rules import Question, RefundVerdict
 from opsapp.payments.states import PAYMENT, REFUND, UNMATCHED, RefundStatus, UnmatchedStatus
@@ -166,6 +171,8 @@ def release(settled: Sequence[Settled], *, by: Actor) -> None:
         )
     _move_cases(settled, UnmatchedStatus.OPEN, by=by)
     post([_transfer_back(each) for each in own])
+    if own:
+        announce(RefundsReleased(tuple(_fact(each) for each in own)))
 
 
 def get_title(payment_id: int) -> str:

@@ -211,8 +211,8 @@ def _wait(question: Question) -> timedelta:
 
 
 def is_by_staff(requested_by: str) -> bool:
-    """Of an attempt, by the actor who ordered it."""
-    return requested_by.startswith("staff:")
+    """Of an attempt, by the actor who ordered it: a person, the customer too, and not the plan."""
+    return requested_by.startswith(("staff:", "customer:"))
 
 
 def status_after_refund(*, captured_minor: int, refunded_minor: int) -> P:

@@ -44,7 +44,7 @@ def close_runs() -> int:
     """Call the runs done of which nothing is left to do, and keep their report."""
     now = clock.now()
     today = clock.seoul_date(now)
-    finished = selecting.list_finished_runs(today, is_all_taken_up=selecting.count_due(now) == 0)
+    finished = selecting.list_finished_runs(today, is_all_taken_up=not selecting.has_due(now))
     if not finished:
         return 0
     tallies = tallying.tally(finished, lately=now - LATELY)

@@ -164,9 +164,10 @@ def list_renewed(subscription_ids: Sequence[int]) -> list[Row[Any]]:
     return list(db.session.execute(rows.where(Subscription.id.in_(subscription_ids))))
 
 
-def count_due(now: datetime) -> int:
-    """Subscriptions that the next runs of renewing will take up."""
-    return db.session.scalars(due_by(now)).one()
+def has_due(now: datetime) -> bool:
+    """Whether renewing will take one up: told after the first found, however many there are."""
+    first = due_by(now).with_only_columns(Subscription.id).limit(1)
+    return db.session.scalars(first).first() is not None
 
 
 def due_by(now: datetime) -> Select[int]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Flask
 from hypothesis import HealthCheck, given, settings, strategies as st
-from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, LargeBinary, Text, select
+from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, LargeBinary, Text, select, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from opsapp.kernel.db import as_array, as_rows, db, is_among, rows_as_table, transaction
@@ -60,3 +60,14 @@ def test_among_none_there_is_none(app: Flask) -> None:
     with transaction():
         found = select(Payment.id).where(is_among(Payment.id, "ids"))
         assert db.session.scalars(found, {"ids": as_array([])}).all() == []
+
+
+def test_only_the_disk_of_a_block_that_is_not_durable_is_not_waited_for(app: Flask) -> None:
+    asked = text("SHOW synchronous_commit")
+    with transaction():
+        db.session.execute(text("SET synchronous_commit TO on"))  # test servers never wait
+    with transaction(durable=False):
+        assert db.session.scalars(asked).one() == "off"
+    with transaction():
+        assert db.session.scalars(asked).one() == "on"
+        db.session.execute(text("RESET synchronous_commit"))

@@ -9,6 +9,8 @@ from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import TransactionMisuse, db, transaction
 from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.states import MACHINES, IllegalMove, Move, RowMove, StateMachine
+from opsapp.notifications.models import Notice
+from opsapp.notifications.states import NOTICE
 from opsapp.payments.models import Payment
 from opsapp.payments.states import PAYMENT, PaymentStatus
 from opsapp.reactions import TABLES
@@ -46,6 +48,28 @@ def test_many_rows_move_in_one_statement_and_each_is_in_the_log(app):
         ).all()
     assert moved == set(ids)
     assert sorted(logged) == [(id_, "pending", "staff:1") for id_ in ids]
+
+
+def test_many_rows_begin_and_are_logged_in_one_statement_each_once(app):
+    customer_id = make.make_customer()
+
+    def rows(*ids):
+        new = {"ref": "r", "kind": "refund_made", "subject_type": "refund", "values": {"n": 1}}
+        return [new | {"subject_id": id_, "customer_id": customer_id} for id_ in ids]
+
+    with transaction():
+        first = NOTICE.begin_many(Notice, rows(1, 2), because="kind", by=BY)
+        again = NOTICE.begin_many(Notice, rows(2, 3), because="kind", by=BY)
+        logged = db.session.execute(
+            select(
+                AuditEntry.subject_id, AuditEntry.action, AuditEntry.from_state,
+                AuditEntry.to_state, AuditEntry.because, AuditEntry.detail,
+            ).where(AuditEntry.subject_type == "notice")
+        ).all()  # fmt: skip
+    assert (len(first), len(again)) == (2, 1), "what was told already is left out"
+    told = ("notice.queued", None, "queued", "refund_made", {})
+    assert sorted(logged) == [(id_, *told) for id_ in sorted(first + again)]
+    assert make.statuses(Notice) == ["queued"] * 3
 
 
 def test_a_row_that_has_left_its_state_stays_and_is_not_logged(app):

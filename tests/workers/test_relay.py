@@ -32,6 +32,19 @@ def test_a_due_row_becomes_one_hint_and_is_not_repeated_while_that_is_fresh(
     assert count_waiting(BULK) == 1
 
 
+def test_the_dearer_it_was_to_ask_what_is_due_the_longer_the_relay_rests(
+    app: Flask, redis: Redis
+) -> None:
+    make_payments(1)
+    rest = relay.Rest()
+    rest.after(60.0)
+    relay.tick(rest)
+    assert count_waiting(BULK) == 0
+    rest.after(0.0)
+    relay.tick(rest)
+    assert count_waiting(BULK) == 1
+
+
 def test_an_emptied_redis_loses_hints_and_nothing_else(
     app: Flask, redis: Redis, work: Callable[[str], None], sandbox_url: str
 ) -> None:
