@@ -1,4 +1,6 @@
-"""Ending: a link is over when its payment was collected, or when its time is."""
+"""Ending: a link is over when what was ordered by it is paid, or when its time is."""
+
+from collections.abc import Sequence
 
 from opsapp.checkout import queries
 from opsapp.checkout.models import Checkout
@@ -7,23 +9,30 @@ from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import within_transaction
 from opsapp.kernel.states import RowMove
-from opsapp.payments.events import PaymentsPaid
+from opsapp.orders.events import LegsPaid, LegsReleased
 
 BY = Actor("worker", "checkout.ending")
 EXPIRE_MAX = 1000
 
 
 @within_transaction
-def on_payments_paid(event: PaymentsPaid) -> None:
-    """The payments are locked already."""
-    paid = [fact.payment_id for fact in event.payments if fact.subject_type == "order"]
-    if not paid:
-        return
-    because = "its payment was collected"
+def on_legs_paid(event: LegsPaid) -> None:
+    _end([leg.order_id for leg in event.legs])
+
+
+@within_transaction
+def on_legs_released(event: LegsReleased) -> None:
+    """With the last leg that was owed the link is over, if another one was paid."""
+    _end([leg.order_id for leg in event.legs])
+
+
+def _end(order_ids: Sequence[int]) -> None:
+    """Links of orders of which nothing is owed any more."""
+    because = "what was ordered is paid"
     now = clock.now()
     moves = [
         RowMove(row.id, row.status, CheckoutStatus.PAID, because, also={"ended_at": now})
-        for row in queries.lock_of_payments(paid)
+        for row in queries.lock_settled(order_ids)
     ]
     CHECKOUT.move_many(Checkout, moves, by=BY)
 

@@ -2,22 +2,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, or_, select
 
 from opsapp.checkout.models import Checkout
 from opsapp.checkout.states import CheckoutStatus
 from opsapp.kernel.db import db, locked
 from opsapp.kernel.errors import NotFound
+from opsapp.orders.models import Order, OrderLeg
+from opsapp.orders.queries import OrderPicture, get_picture
+from opsapp.orders.states import LegStatus
 from opsapp.payments.models import Attempt, Payment
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the payment of a link has come: payment and latest attempt, or nothing yet."""
+    """How far a link has come: its order, or nothing yet."""
 
     checkout: Checkout
-    payment: Payment | None
-    attempt: Any | None
+    order: OrderPicture | None
 
 
 def get_checkout(checkout_id: int) -> Checkout:
@@ -31,16 +33,8 @@ def get_checkout(checkout_id: int) -> Checkout:
 def get_progress(checkout_id: int) -> Progress:
     """Raises NotFound."""
     checkout = get_checkout(checkout_id)
-    if checkout.payment_id is None:
-        return Progress(checkout, None, None)
-    payment = db.session.get_one(Payment, checkout.payment_id, populate_existing=True)
-    latest = (
-        select(Attempt)
-        .where(Attempt.payment_id == payment.id)
-        .order_by(Attempt.number.desc())
-        .limit(1)
-    )
-    return Progress(checkout, payment, db.session.scalar(latest))
+    order_id = checkout.order_id
+    return Progress(checkout, None if order_id is None else get_picture(order_id))
 
 
 def find_window(
@@ -57,7 +51,8 @@ def find_window(
     return db.session.execute(
         select(Attempt.gateway_order_id, Payment.currency)
         .join(Payment, Payment.id == Attempt.payment_id)
-        .join(Checkout, Checkout.payment_id == Payment.id)
+        .join(OrderLeg, OrderLeg.payment_id == Payment.id)
+        .join(Checkout, Checkout.order_id == OrderLeg.order_id)
         .where(Checkout.id == checkout_id, is_named)
         .limit(1)
     ).one_or_none()
@@ -72,11 +67,23 @@ def lock_checkout(checkout_id: int) -> Checkout:
     return found
 
 
-def lock_of_payments(payment_ids: Sequence[int]) -> list[Checkout]:
+def lock_settled(order_ids: Sequence[int]) -> list[Checkout]:
+    """Links of these orders, not over yet, of which something is paid and nothing is owed."""
+    theirs = exists().where(OrderLeg.order_id == Checkout.order_id)
     wanted = select(Checkout).where(
-        Checkout.payment_id.in_(payment_ids), Checkout.status != CheckoutStatus.PAID.value
+        Checkout.order_id.in_(order_ids),
+        Checkout.status != CheckoutStatus.PAID.value,
+        ~theirs.where(OrderLeg.status == LegStatus.OPEN.value),
+        theirs.where(OrderLeg.status == LegStatus.PAID.value),
     )
     return list(db.session.scalars(locked(wanted.order_by(Checkout.id))))
+
+
+def is_ref_taken(order_ref: str) -> bool:
+    """By another link, or by an order that was placed without one."""
+    linked = exists().where(Checkout.order_ref == order_ref)
+    placed = exists().where(Order.order_ref == order_ref)
+    return bool(db.session.scalar(select(or_(linked, placed))))
 
 
 def list_overdue(*, limit: int) -> list[int]:

@@ -1,9 +1,12 @@
-"""How far a payment link has come, as its shopper has to understand it."""
+"""How far a payment link has come, as its shopper has to understand it; where they may be led."""
 
+from collections.abc import Collection, Sequence
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 from opsapp.checkout.states import CheckoutStatus
-from opsapp.payments.states import AttemptStatus, PaymentStatus
+from opsapp.kernel.errors import Invalid
+from opsapp.orders.rules import SETTLED, LegState
 
 
 class Stage(StrEnum):
@@ -14,6 +17,7 @@ class Stage(StrEnum):
     DEPOSIT = "deposit"  # an account waits for the money
     FAILED = "failed"  # no money moved; another way may be chosen
     PAID = "paid"
+    PARTLY = "partly"  # paid in part, and the rest was given up
     REFUNDED = "refunded"
     OVER = "over"  # nothing can be paid by this link any more
 
@@ -23,31 +27,64 @@ OPEN_STAGES = (Stage.CHOOSE, Stage.AT_WINDOW, Stage.FAILED)
 # In these the truth is on its way by itself.
 MOVING_STAGES = (Stage.AT_WINDOW, Stage.CHECKING, Stage.CONTACT, Stage.DEPOSIT)
 
-_OF_PAYMENT = {
-    PaymentStatus.PAID: Stage.PAID,
-    PaymentStatus.PARTLY_REFUNDED: Stage.PAID,
-    PaymentStatus.REFUNDED: Stage.REFUNDED,
-    PaymentStatus.CANCELLED: Stage.OVER,
-}
-_OF_ATTEMPT = {
-    AttemptStatus.AT_WINDOW: Stage.AT_WINDOW,
-    AttemptStatus.NEEDS_HUMAN: Stage.CONTACT,
-    AttemptStatus.WAITING: Stage.DEPOSIT,
-}
+# The first that holds for a leg is what the page says first: nobody may pay twice.
+_OF_LEGS = (
+    (LegState.CHECKING, Stage.CHECKING),
+    (LegState.CONTACT, Stage.CONTACT),
+    (LegState.AT_WINDOW, Stage.AT_WINDOW),
+    (LegState.FAILED, Stage.FAILED),
+    (LegState.UNPAID, Stage.FAILED),
+    (LegState.AWAITING_DEPOSIT, Stage.DEPOSIT),
+)
+URL_LENGTH_MAX = 2000
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def stage_of(
-    status: str, *, is_over: bool, payment_status: str | None, attempt_status: str | None
-) -> Stage:
+def stage_of(status: str, *, is_over: bool, legs: Sequence[LegState]) -> Stage:
     """`is_over` by the clock. What is under way at a gateway outlives the link."""
     is_over = is_over or status in (CheckoutStatus.EXPIRED, CheckoutStatus.CANCELLED)
-    if payment_status is None:
+    if not legs:
         return Stage.OVER if is_over else Stage.CHOOSE
-    payment = PaymentStatus(payment_status)
-    if payment in _OF_PAYMENT:
-        return _OF_PAYMENT[payment]
-    if payment is PaymentStatus.FAILED:
-        return Stage.OVER if is_over else Stage.FAILED
-    if attempt_status is None:
-        return Stage.CHECKING
-    return _OF_ATTEMPT.get(AttemptStatus(attempt_status), Stage.CHECKING)
+    said = next((stage for state, stage in _OF_LEGS if state in legs), _of_settled(legs))
+    if said is Stage.FAILED and is_over:
+        return _of_settled([leg for leg in legs if leg in SETTLED] + [LegState.RELEASED])
+    return said
+
+
+def check_return_url(url: str, *, origins: Collection[str], allows_loopback: bool) -> str:
+    """Where a shopper is led back to: a page of the shop and of nobody else. Raises Invalid.
+
+    `origins` are those of the installation ("https://shop.example"); a loopback address will do
+    where no real money moves.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise Invalid(field="return_url", reason="is not a plain address.") from None
+    is_plain = url.isascii() and url.isprintable() and " " not in url and "\\" not in url
+    is_loopback = allows_loopback and parts.hostname in _LOOPBACK and parts.scheme == "http"
+    if not is_plain or len(url) > URL_LENGTH_MAX or parts.username or parts.password:
+        raise Invalid(field="return_url", reason="is not a plain address.")
+    if f"{parts.scheme}://{parts.netloc}" in origins and parts.scheme == "https":
+        return url
+    if not is_loopback:
+        raise Invalid(field="return_url", reason="is no page of the shop: see OPSAPP_SHOP_ORIGINS.")
+    return url
+
+
+def is_page_of_shop(url: str, *, origins: Collection[str], allows_loopback: bool) -> bool:
+    try:
+        check_return_url(url, origins=origins, allows_loopback=allows_loopback)
+    except Invalid:
+        return False
+    return True
+
+
+def _of_settled(legs: Sequence[LegState]) -> Stage:
+    standing = [leg for leg in legs if leg is not LegState.RELEASED]
+    if not standing:
+        return Stage.OVER
+    with_money = [leg for leg in standing if leg is not LegState.FREE]
+    if with_money and all(leg is LegState.REFUNDED for leg in with_money):
+        return Stage.REFUNDED
+    return Stage.PAID if len(standing) == len(legs) else Stage.PARTLY

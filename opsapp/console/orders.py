@@ -14,7 +14,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, Regexp
 
 from opsapp.checkout import opening, queries, sending
 from opsapp.checkout.opening import NewCheckout
-from opsapp.console import access, errors, forms, order_words, words
+from opsapp.console import access, errors, forms, order_words, sale_words, words
 from opsapp.console.access import requires
 from opsapp.insights import listing_orders, listing_people
 from opsapp.kernel.db import transaction
@@ -58,9 +58,9 @@ def show_list() -> str:
         if is_links
         else listing_orders.list_orders(cursor=cursor)
     )
-    return render_template(
-        "console/orders/list.html", page=page, tab=tab, status=status, told=order_words
-    )
+    states = {} if is_links else listing_orders.list_states(page)
+    values = {"page": page, "tab": tab, "status": status, "states": states}
+    return render_template("console/orders/list.html", told=order_words, said=sale_words, **values)
 
 
 @routes.get("/customers/<id:customer_id>/links/new")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, and_, select
 
 from opsapp.checkout.models import Checkout
 from opsapp.customers.models import Customer
@@ -12,7 +12,9 @@ from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.paging import Page, page_of
 from opsapp.notifications.models import Notice
-from opsapp.orders.models import Order
+from opsapp.orders.models import Order, OrderLeg
+from opsapp.orders.queries import list_pictures
+from opsapp.orders.rules import OrderState
 from opsapp.payments.models import Payment
 
 PAGE_SIZE = 30
@@ -34,12 +36,13 @@ def list_links(*, status: str, cursor: str | None, size: int = PAGE_SIZE) -> Pag
     statement = (
         select(
             Checkout.id, Checkout.ref, Checkout.title, Checkout.amount_minor, Checkout.currency,
-            Checkout.status, Checkout.opened_at, Checkout.expires_at, Checkout.payment_id,
+            Checkout.status, Checkout.opened_at, Checkout.expires_at, Checkout.order_id,
             Checkout.customer_id, Customer.name, Payment.status.label("payment_status"),
             Payment.method_kind,
         )
         .join(Customer, Customer.id == Checkout.customer_id)
-        .outerjoin(Payment, Payment.id == Checkout.payment_id)
+        .outerjoin(OrderLeg, _is_first_leg_of(Checkout.order_id))
+        .outerjoin(Payment, Payment.id == OrderLeg.payment_id)
     )  # fmt: skip
     if status:
         statement = statement.where(Checkout.status == status)
@@ -47,18 +50,25 @@ def list_links(*, status: str, cursor: str | None, size: int = PAGE_SIZE) -> Pag
 
 
 def list_orders(*, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
-    """Newest first. Raises BadCursor."""
+    """Newest first; `method_kind` is that of the first leg. Raises BadCursor."""
     statement = (
         select(
             Order.id, Order.order_ref, Order.title, Order.amount_minor, Order.currency,
-            Order.payment_id, Order.customer_id, Customer.name, Payment.status,
-            Payment.method_kind, Order.placed_at, Checkout.id.label("link_id"),
+            Order.points, Order.customer_id, Customer.name, Payment.method_kind, Order.placed_at,
+            Checkout.id.label("link_id"),
         )
         .join(Customer, Customer.id == Order.customer_id)
-        .join(Payment, Payment.id == Order.payment_id)
+        .outerjoin(OrderLeg, _is_first_leg_of(Order.id))
+        .outerjoin(Payment, Payment.id == OrderLeg.payment_id)
         .outerjoin(Checkout, Checkout.order_id == Order.id)
     )  # fmt: skip
     return page_of(statement, keys=(Order.placed_at, Order.id), cursor=cursor, size=size)
+
+
+def list_states(page: Page[Any]) -> dict[int, OrderState]:
+    """How the orders of a page stand, by id."""
+    pictures = list_pictures([row.id for row in page.rows])
+    return {order_id: picture.state for order_id, picture in pictures.items()}
 
 
 def get_link(checkout_id: int) -> LinkPicture:
@@ -66,7 +76,8 @@ def get_link(checkout_id: int) -> LinkPicture:
     row = db.session.execute(
         select(Checkout, Customer, Payment)
         .join(Customer, Customer.id == Checkout.customer_id)
-        .outerjoin(Payment, Payment.id == Checkout.payment_id)
+        .outerjoin(OrderLeg, _is_first_leg_of(Checkout.order_id))
+        .outerjoin(Payment, Payment.id == OrderLeg.payment_id)
         .where(Checkout.id == checkout_id)
     ).one_or_none()
     if row is None:
@@ -86,3 +97,7 @@ def find_link(order_ref: str) -> int | None:
     """The link that was made under this number: a form sent twice finds its first half."""
     known = select(Checkout.id).where(Checkout.order_ref == order_ref)
     return db.session.scalar(known)
+
+
+def _is_first_leg_of(order_id: Any) -> ColumnElement[bool]:
+    return and_(OrderLeg.order_id == order_id, OrderLeg.number == 1)

@@ -22,6 +22,18 @@ def choose_gateway(
     return found
 
 
+def least_taken(method_kind: str, currency: str, *, gateway_name: str | None = None) -> int:
+    """The least amount in minor units that this gateway takes, or any that takes the kind."""
+    if gateway_name is not None:
+        names = [gateway_name]
+    else:
+        routes = queries.list_routes_for([method_kind], currency).get(method_kind, [])
+        names = [route.gateway_name for route in routes] or queries.list_gateway_names()
+    promises = [queries.get_capabilities(name) for name in names]
+    taking = [each for each in promises if rules.takes_kind(each, method_kind)] or promises
+    return min(each.minimum_minor.get((method_kind, currency), 0) for each in taking)
+
+
 def list_offers(amount: Money) -> list[str]:
     """The kinds of method that somebody takes for this amount at the moment."""
     circuits = queries.read_circuits()

@@ -181,9 +181,8 @@ def why_not(
     capabilities: Capabilities, circuit: Circuit, method_kind: str, amount: Money, now: datetime
 ) -> str:
     """Why a gateway cannot take this payment; "" if it can."""
-    is_account = method_kind == VIRTUAL_ACCOUNT and capabilities.issues_accounts
     minimum = capabilities.minimum_minor.get((method_kind, amount.currency), 0)
-    if not is_account and method_kind not in capabilities.window_methods:
+    if not takes_kind(capabilities, method_kind):
         return f"takes no {method_kind}"
     if amount.currency not in capabilities.currencies:
         return f"takes no {amount.currency}"
@@ -192,6 +191,12 @@ def why_not(
     if not may_be_asked(circuit, now):
         return f"is {circuit.status}"
     return ""
+
+
+def takes_kind(capabilities: Capabilities, method_kind: str) -> bool:
+    """From a customer who pays once."""
+    is_account = method_kind == VIRTUAL_ACCOUNT and capabilities.issues_accounts
+    return is_account or method_kind in capabilities.window_methods
 
 
 def candidates(

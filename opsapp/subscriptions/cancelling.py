@@ -34,10 +34,12 @@ class CancelPreview:
     is_possible: bool
 
 
-def preview_cancel(subscription_id: int, *, at_period_end: bool) -> CancelPreview:
-    """Nothing is written. Raises NotFound."""
+def preview_cancel(
+    subscription_id: int, *, at_period_end: bool, going: Going | None = None
+) -> CancelPreview:
+    """Nothing is written; `going` saves a look that was taken already. Raises NotFound."""
     subscription = queries.get_subscription(subscription_id)
-    going = stopping.look(subscription_id)
+    going = going or stopping.look(subscription_id)
     if not at_period_end:
         today = clock.seoul_date(clock.now())
         return CancelPreview(going, today, subscription.status not in ENDED)

@@ -29,7 +29,7 @@ from opsapp.recovery import ending, following, judging, rules as recovery
 from opsapp.recovery.judging import Case, Judged
 from opsapp.recovery.rules import FinalAction, Next
 from opsapp.recovery.states import RecoveryStatus
-from opsapp.subscriptions import cancelling, finding_changes, queries, rules, suspending
+from opsapp.subscriptions import beginning, cancelling, finding_changes, queries, rules, suspending
 from opsapp.subscriptions.finding_changes import CHANGE_SUBJECT
 from opsapp.subscriptions.models import Subscription
 from opsapp.subscriptions.states import ENDED, RECOVERABLE, SubscriptionStatus
@@ -79,6 +79,8 @@ def on_answers_recorded(event: AnswersRecorded) -> None:
 def on_payments_failed(event: PaymentsFailed) -> None:
     """Count each failure, and do what the policy of its series says."""
     facts = [fact for fact in event.payments if fact.subject_type == queries.SUBJECT]
+    followed = beginning.list_followed_by_orders(facts)
+    facts = [fact for fact in facts if fact.payment_id not in followed]
     if not facts:
         return
     subscriptions = queries.lock_subscriptions([fact.subject_id for fact in facts])

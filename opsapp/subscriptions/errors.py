@@ -116,3 +116,10 @@ class BillingHeld(OpsError):
     code = "billing_held"
     message = "Charges of this subscription are held."
     remedy = "Release the hold first."
+
+
+class TooManyTries(OpsError):
+    code = "too_many_tries"
+    http_status = 429
+    message = "This was tried too often today."
+    remedy = "Register another payment method, or try again tomorrow."

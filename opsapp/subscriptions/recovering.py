@@ -76,11 +76,14 @@ def retry_now(recovery_id: int, *, by: Actor) -> None:
     Raises NotFound, CannotRecover.
     """
     found = _lock(recovery_id, Act.RETRY)
+    is_own = by.kind == "customer"
     if found.subscription.status == SubscriptionStatus.SUSPENDED:
-        pausing.go_on(found.subscription, because="charged by staff", by=by)
+        because = "asked for by the customer" if is_own else "charged by staff"
+        pausing.go_on(found.subscription, because=because, by=by)
         _require_unblocked(found.subscription)
     _try(found, due_at=None, by=by)
-    following.take_up([found.payment_id], because="tried by staff", by=by)
+    because = "asked for by the customer" if is_own else "tried by staff"
+    following.take_up([found.payment_id], because=because, by=by)
 
 
 @within_transaction

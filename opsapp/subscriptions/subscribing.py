@@ -53,6 +53,7 @@ class NewSubscription:
     consented_on: date | None = None
     import_ref: str | None = None
     cancelled_on: date | None = None
+    locale: str = "ko"  # of the words that the customer agreed to
 
     def __post_init__(self) -> None:
         for name, value, allowed in (
@@ -208,6 +209,7 @@ def _consent(
         channel=agreeing.IMPORT if wish.is_imported else "checkout",
         agreed_at=agreed_at,
         terms_label=wish.terms_version,
+        locale=wish.locale,
     )
 
 

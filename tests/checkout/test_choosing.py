@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from opsapp.checkout import choosing, ending, opening, queries
+from opsapp.checkout.choosing import Choice
 from opsapp.checkout.errors import CheckoutOver
 from opsapp.customers.linking import find_link
 from opsapp.kernel import clock
@@ -13,6 +14,7 @@ from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import db, transaction
 from opsapp.kernel.errors import Invalid
 from opsapp.kernel.money import Money
+from opsapp.orders.queries import list_legs
 from opsapp.payments import charging
 from opsapp.payments.models import Attempt, Payment
 from tests.factories import payments as make
@@ -29,8 +31,11 @@ def open_link(**more):
 
 
 def choose(checkout_id, kind):
+    """The payment's id."""
     with transaction():
-        return choosing.choose(checkout_id, method_kind=kind, by=BY)
+        order_id = choosing.choose(checkout_id, Choice(method_kind=kind), by=BY)
+    with transaction():
+        return list_legs([order_id])[order_id][0].payment_id
 
 
 def status(checkout_id):
@@ -41,7 +46,7 @@ def status(checkout_id):
 def test_a_link_owes_nothing_before_a_way_to_pay_is_chosen(app):
     checkout_id, token = open_link()
     with transaction():
-        assert queries.get_progress(checkout_id).payment is None
+        assert queries.get_progress(checkout_id).order is None
         assert find_link(token, purpose=opening.PURPOSE).subject_id == checkout_id
         assert db.session.scalars(select(Payment)).all() == []
 

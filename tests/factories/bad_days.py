@@ -24,6 +24,7 @@ from opsapp.routing.editing import NewRoute, add_route
 from opsapp.routing.tallying import tally
 from tests.factories import payments as make, receipts, subscriptions
 from tests.factories.checkouts import BY, WORKER, Shopper
+from tests.factories.points import have_points
 from tests.factories.scenes import Scene
 from tests.gateway_controls import GatewayControls
 
@@ -76,6 +77,10 @@ def paths_of_ways_to_pay(day: BadDay) -> dict[str, str]:
         "failure-code-unknown": f"{codes}/review/{day.unmapped}",
         "cash-receipts": "/console/cash-receipts/",
         "customer-methods": f"/console/customers/{day.customer}",
+        "points": "/console/points/",
+        "points-customer": f"/console/points/customers/{day.customer}",
+        "points-adjustments": "/console/points/adjustments",
+        "books-open-items": "/console/points/books",
         "payment-account": f"/console/payments/{day.awaited}",
         "payment-deposited": f"/console/payments/{day.deposited}",
         "payment-transferred": f"/console/payments/{day.transferred}",
@@ -100,6 +105,7 @@ def have_a_bad_day(house: Flask, gateway: GatewayControls, scene: Scene) -> BadD
             )
         unmapped, code = _codes(stuck)
         _methods(scene)
+        have_points(scene.customers[1])
     events = _events(house, gateway, shoppers["paid"])
     with house.app_context():
         _gateways()

@@ -16,9 +16,9 @@ from opsapp.routing.models import GatewayCircuit
 BY = Actor("cli", "test")
 
 
-def make_customer(ref: str = "", *, name: str = "김래원") -> int:
+def make_customer(ref: str = "", *, name: str = "김래원", locale: str = "ko") -> int:
     ref = ref or new_ref("c")
-    wish = registering.NewCustomer(ref, name, f"{ref}@example.com", "010-0000-1234")
+    wish = registering.NewCustomer(ref, name, f"{ref}@example.com", "010-0000-1234", locale)
     with transaction():
         return registering.register_customers([wish], by=BY)[ref]
 

@@ -1,7 +1,7 @@
 import threading
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from opsapp.customers.deleting import delete
 from opsapp.customers.errors import MethodNotUsable, MethodOfAnother
@@ -12,7 +12,7 @@ from opsapp.kernel.money import Money
 from opsapp.orders import queries
 from opsapp.orders.errors import OrderDiffers
 from opsapp.orders.models import Order
-from opsapp.orders.placing import NewOrder, place_order, place_orders
+from opsapp.orders.placing import LineWish, NewOrder, place_order, place_orders
 from opsapp.payments.models import Payment
 from tests.factories.payments import BY, make_customer, make_method
 
@@ -38,9 +38,10 @@ def test_an_order_is_one_payment_however_often_it_is_placed(app):
     assert place(wish) == place(wish)
     assert (count(Order), count(Payment)) == (1, 1)
     with transaction():
-        [(found, payment)] = queries.list_orders(limit=10)
+        [found] = queries.list_orders(limit=10)
+        [(leg, payment, _)] = queries.list_latest([found.id])[found.id]
         assert (payment.subject_type, payment.subject_id) == ("order", found.id)
-        assert payment.amount == found.amount
+        assert payment.amount == found.amount == leg.money
 
 
 def test_a_person_who_waits_is_served_at_once(app):
@@ -110,3 +111,17 @@ def test_only_a_method_of_their_own_that_works_pays_for_an_order(app):
         delete(mine.payment_method_id, by=BY)
     with pytest.raises(MethodNotUsable, match="deleted"):
         place(mine)
+
+
+def test_however_many_orders_and_lines_are_placed_at_once_the_statements_stay_few(app):
+    customer_id = make_customer()
+    method_id = make_method(customer_id)
+    goods = tuple(LineWish("one_off", f"책 {n}", 1, Money(9_000, "KRW")) for n in range(5))
+    wishes = [NewOrder(f"o-{n}", customer_id, method_id, "책", lines=goods) for n in range(20)]
+    sent = []
+    with transaction():
+        connection = db.session.connection()
+        event.listen(connection, "before_cursor_execute", lambda *told: sent.append(told[2]))
+        place_orders(wishes, by=BY)
+    assert len(sent) <= 10, sent
+    assert (count(Order), count(Payment)) == (20, 20)

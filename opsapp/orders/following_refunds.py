@@ -1,0 +1,114 @@
+"""Following refunds: the money part of an order's refund was given back, or came to nothing.
+
+What was given back on the payment itself, or in the gateway's own console, becomes a refund of
+its order here, spread over the lines.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from opsapp.kernel.db import bulk_insert, bulk_update, within_transaction
+from opsapp.kernel.events import announce
+from opsapp.kernel.ids import new_ref
+from opsapp.orders import finding_refunds, queries
+from opsapp.orders.events import LineReturned, OrderRefunded
+from opsapp.orders.models import OrderLeg, OrderLine, OrderRefund
+from opsapp.orders.refunding import write_parts
+from opsapp.orders.spreading import LineRefund, spread
+from opsapp.payments.events import RefundFact, RefundsMade, RefundsReleased
+
+
+@within_transaction
+def on_refunds_made(event: RefundsMade) -> None:
+    """Payments are locked already: each refund is told by exactly one transaction."""
+    facts = {fact.refund_id: fact for fact in event.refunds if fact.unmatched_id is None}
+    known = {row.refund_id for row in finding_refunds.list_by_refunds(list(facts))}
+    _adopt([fact for fact in facts.values() if fact.refund_id not in known])
+    rows = finding_refunds.list_by_refunds(list(facts))
+    parts = _parts_of(rows)
+    for row in rows:
+        fact = facts[row.refund_id or 0]
+        announce(_as_told(row, fact, parts[row.id]))
+
+
+@within_transaction
+def on_refunds_released(event: RefundsReleased) -> None:
+    """The gateway gave nothing back: the lines have it again. Points that went back stay back."""
+    rows = finding_refunds.list_by_refunds([fact.refund_id for fact in event.refunds])
+    parts = _parts_of(rows)
+    less: dict[int, int] = defaultdict(int)
+    for part in (part for own in parts.values() for part in own):
+        less[part.line_id] += part.money_minor
+    lines = finding_refunds.lock_lines([row.leg_id for row in rows])
+    bulk_update(
+        OrderLine,
+        [
+            {"id": line.id, "returned_minor": line.returned_minor - less[line.id]}
+            for line in lines
+            if line.id in less
+        ],
+    )
+
+
+def _adopt(facts: Sequence[RefundFact]) -> None:
+    legs = {
+        leg.payment_id: leg
+        for leg in queries.lock_legs_of_payments([fact.payment_id for fact in facts])
+    }
+    wanted = [fact for fact in facts if fact.payment_id in legs]
+    if not wanted:
+        return
+    lines = finding_refunds.lock_lines([leg.id for leg in legs.values()])
+    wishes = finding_refunds.list_wishes([fact.refund_id for fact in wanted])
+    rows = [_row(fact, legs[fact.payment_id], wishes[fact.refund_id]) for fact in wanted]
+    written = bulk_insert(OrderRefund, rows, returning=("id", "refund_id"))
+    ids = {row.refund_id: row.id for row in written}
+    left = {line.id: line.amount_minor - line.returned_minor for line in lines}
+    parts: list[tuple[int, LineRefund]] = []
+    for fact in wanted:
+        leg_id = legs[fact.payment_id].id
+        own = {line.id: left[line.id] for line in lines if line.leg_id == leg_id}
+        for part in spread(fact.amount_minor, own):
+            left[part.line_id] -= part.minor
+            parts.append((ids[fact.refund_id], part))
+    write_parts(lines, parts)
+
+
+def _row(fact: RefundFact, leg: OrderLeg, wish: Any) -> dict[str, Any]:
+    return {
+        "ref": new_ref("ore"),
+        "request_id": f"refund-{fact.refund_id}",
+        "order_id": leg.order_id,
+        "leg_id": leg.id,
+        "line_id": None,
+        "amount_minor": fact.amount_minor,
+        "money_minor": fact.amount_minor,
+        "points": 0,
+        "refund_id": fact.refund_id,
+        "reason": wish.reason,
+        "requested_by": wish.requested_by,
+        "requested_at": wish.requested_at,
+    }
+
+
+def _parts_of(rows: Sequence[OrderRefund]) -> dict[int, list[LineRefund]]:
+    parts: dict[int, list[LineRefund]] = defaultdict(list)
+    for part in finding_refunds.list_parts([row.id for row in rows]):
+        own = LineRefund(part.line_id, part.money_minor, part.points)
+        parts[part.order_refund_id].append(own)
+    return parts
+
+
+def _as_told(refund: OrderRefund, fact: RefundFact, parts: Sequence[LineRefund]) -> OrderRefunded:
+    return OrderRefunded(
+        order_refund_id=refund.id,
+        order_id=refund.order_id,
+        leg_id=refund.leg_id,
+        customer_id=fact.customer_id,
+        refund_id=fact.refund_id,
+        money_minor=refund.money_minor,
+        points=0,
+        currency=fact.currency,
+        lines=tuple(LineReturned(p.line_id, p.money_minor) for p in parts if p.money_minor),
+    )
