@@ -34,3 +34,15 @@ class OtherCurrency(OpsError):
     http_status = 422
     message = "The plan is in {currency}."
     remedy = "Give the price in that currency."
+
+
+class SellerExists(OpsError):
+    code = "seller_exists"
+    message = "There is another seller under {ref}."
+    remedy = "Choose a reference of its own."
+
+
+class SellerChanged(OpsError):
+    code = "seller_changed"
+    message = "Somebody else has changed this fee meanwhile."
+    remedy = "Load the page again and look at the fee that holds now."

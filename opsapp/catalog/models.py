@@ -7,6 +7,20 @@ from opsapp.kernel.db import Base
 from opsapp.kernel.money import Money
 
 
+class Seller(Base):
+    """Whose goods are sold here. What has no seller is the house's own."""
+
+    __tablename__ = "sellers"
+    __table_args__ = (CheckConstraint("fee_bp BETWEEN 0 AND 9000", name="fee_sane"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ref: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    # Basis points of what the customer pays for a line; VAT of 10 % of the fee comes on top.
+    fee_bp: Mapped[int]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
+
+
 class Plan(Base):
     """A rhythm under a name. Its price, trial and term are those of the version in force."""
 
@@ -24,6 +38,7 @@ class Plan(Base):
     interval_count: Mapped[int]
     amount_minor: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
+    seller_id: Mapped[int | None] = mapped_column(ForeignKey("sellers.id"))
     created_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
 
     @property

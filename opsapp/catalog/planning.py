@@ -21,6 +21,7 @@ class NewPlan:
     amount: Money
     interval: str = "month"
     interval_count: int = 1
+    seller_id: int | None = None  # whose plan it is; None: the house's own
 
     def __post_init__(self) -> None:
         rules.check_code(self.code)
@@ -57,12 +58,15 @@ def add_plans(wishes: Sequence[NewPlan], *, by: Actor) -> dict[str, int]:
 
 
 def terms_of(plan: Plan) -> NewPlan:
-    return NewPlan(plan.code, plan.name, plan.amount, plan.interval, plan.interval_count)
+    return NewPlan(
+        plan.code, plan.name, plan.amount, plan.interval, plan.interval_count, plan.seller_id
+    )
 
 
 def refuse_other_terms(held: NewPlan, wanted: NewPlan) -> None:
-    """Raises PlanIsFixed; another name is no other plan."""
-    if held.terms != wanted.terms:
+    """Raises PlanIsFixed; another name is no other plan, and who names no seller asks for none."""
+    is_others = wanted.seller_id not in (None, held.seller_id)
+    if held.terms != wanted.terms or is_others:
         raise PlanIsFixed(
             field="plan_code", plan_code=held.code, held=held.terms, wanted=wanted.terms
         )
@@ -76,4 +80,5 @@ def _row(wish: NewPlan) -> dict[str, object]:
         "interval_count": wish.interval_count,
         "amount_minor": wish.amount.minor,
         "currency": wish.amount.currency,
+        "seller_id": wish.seller_id,
     }

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Subquery, func, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 
-from opsapp.catalog.models import Plan, PlanVersion
+from opsapp.catalog.models import Plan, PlanVersion, Seller
 from opsapp.kernel.db import db, locked
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.money import Money
@@ -107,6 +107,49 @@ def list_applying_versions() -> list[PlanVersion]:
         .order_by(PlanVersion.plan_id, PlanVersion.version.desc())
     )
     return [version for version in db.session.scalars(newest) if version.applies_to_existing]
+
+
+def get_seller(seller_id: int) -> Seller:
+    """Raises NotFound."""
+    seller = db.session.get(Seller, seller_id)
+    if seller is None:
+        raise NotFound(noun="seller", id=seller_id)
+    return seller
+
+
+def get_seller_by_ref(ref: str) -> Seller:
+    """Raises NotFound."""
+    seller = db.session.scalar(select(Seller).where(Seller.ref == ref))
+    if seller is None:
+        raise NotFound(noun="seller", id=ref)
+    return seller
+
+
+def list_sellers() -> list[Seller]:
+    return list(db.session.scalars(select(Seller).order_by(Seller.name, Seller.id)))
+
+
+def list_sellers_by_id(seller_ids: Collection[int]) -> dict[int, Seller]:
+    if not seller_ids:
+        return {}
+    wanted = select(Seller).where(Seller.id.in_(sorted(seller_ids)))
+    return {seller.id: seller for seller in db.session.scalars(wanted)}
+
+
+def list_sellers_by_ref(refs: Collection[str]) -> dict[str, Seller]:
+    if not refs:
+        return {}
+    wanted = select(Seller).where(Seller.ref.in_(sorted(refs)))
+    return {seller.ref: seller for seller in db.session.scalars(wanted)}
+
+
+def lock_seller(seller_id: int) -> Seller:
+    """Raises NotFound."""
+    wanted = locked(select(Seller).where(Seller.id == seller_id))
+    seller = db.session.scalars(wanted).one_or_none()
+    if seller is None:
+        raise NotFound(noun="seller", id=seller_id)
+    return seller
 
 
 def lock_plan(plan_id: int) -> Plan:

@@ -13,6 +13,7 @@ INTERVAL_COUNT_MAX = 366
 TRIAL_DAYS_MAX = 366
 TERM_PERIODS_MAX = 1200
 AMOUNT_MINOR_MAX = 10**12  # times any quantity it still fits where amounts are kept
+FEE_BP_MAX = 9000  # with its VAT still less than what is paid
 AHEAD_MAX = timedelta(days=3 * 366)  # a mistyped year would keep out every version before it
 
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -81,3 +82,10 @@ def check_effective_on(day: date, *, today: date, field: str = "effective_on") -
     if day > today + AHEAD_MAX:
         raise VersionTooLate(field=field, day=today + AHEAD_MAX)
     return day
+
+
+def check_fee(fee_bp: int, *, field: str = "fee") -> int:
+    """Basis points. Raises Invalid."""
+    if not 0 <= fee_bp <= FEE_BP_MAX:
+        raise Invalid(field=field, reason="Enter a fee from 0 to 90 percent.")
+    return fee_bp

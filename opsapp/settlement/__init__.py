@@ -1,0 +1,1 @@
+"""What of each payment belongs to which seller, to the won."""
