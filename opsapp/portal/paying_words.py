@@ -7,6 +7,44 @@ METHOD = {
     "mobile": "Mobile phone billing",
     "virtual_account": "Virtual account",
 }
+# Ways that are registered on the way to paying, by kind.
+REGISTER = {
+    "card": "Register a card",
+    "transfer": "Register a bank account",
+}
+CYCLE = {
+    "day": ("every day", "every {count} days"),
+    "week": ("every week", "every {count} weeks"),
+    "month": ("every month", "every {count} months"),
+}
+# What became of what is charged together, and what happens next.
+LEG = {
+    "paid": "Paid",
+    "free": "Nothing to pay yet",
+    "unpaid": "Not paid",
+    "checking": "Being checked",
+    "at_window": "Waiting for the payment window",
+    "awaiting_deposit": "Waiting for the deposit",
+    "failed": "Not paid",
+    "contact": "Being checked by a person",
+    "released": "Given up, not charged",
+    "partly_refunded": "Partly refunded",
+    "refunded": "Refunded",
+}
+NEXT_STEP = {
+    "choose": "No money was taken. Choose another way above.",
+    "retry": "No money was taken. We try again by ourselves; you may also choose another way.",
+    "wait": "We are asking the payment company. Do not pay again.",
+    "window": "Finish it in the payment window, or choose again.",
+    "contact": "Somebody of ours is looking into it and will call you.",
+}
+# What becomes of a registration, by the state of the method.
+REGISTRATION = {
+    "requested": "We are registering your payment method",
+    "active": "Your payment method is registered",
+    "refused": "The payment method was not accepted",
+    "needs_human": "We are still checking your payment method",
+}
 METHOD_HINT = {
     "card": "Instalments are chosen in the next step.",
     "transfer": "Straight from your bank account.",
@@ -62,11 +100,33 @@ REFUSED = {
     "too_many_choices": "This link was used too often. Please ask the shop for a new one.",
     "receipt_not_offered": "There is no cash receipt for this way to pay just now. Please choose "
     "without one, or another way.",
+    "price_changed": "The price has changed since you opened the page: it was {seen} and is {now} "
+    "now. Nothing was charged. Please look at it once more.",
+    "consents_missing": "An agreement that this order needs was not given.",
+    "not_enough_points": "You have only {available} points now. Nothing was charged.",
+    "points_settled": "{points} points are set aside for this order already; that stays as it is.",
+    "points_need_won": "Points pay for orders in won only.",
+    "below_minimum": "{left} would be left to pay, and this way of paying takes no less than "
+    "{minimum}. Use at most {most_points} points, or pay all of it with points.",
+    "needs_registered_method": "What is paid again and again needs a registered payment method.",
+    "method_not_usable": "This payment method cannot be used any more. Please choose another one.",
     "no_route": "This way to pay is not available just now. Please choose another one.",
 }
 LEFT = REFUSED["left"]
+UNREGISTERED = "Nothing was registered. You can choose again."
+STALE = (
+    "The page was open for too long, so it was loaded again. Nothing was charged. Please check it "
+    "and press the button once more."
+)
+NO_POINTS = "Enter the points in digits."
+NO_WAY = "Choose how to pay."
 NO_NUMBER = "Enter the number in digits."
 FILLED_IN = (
+    (
+        "The page was open for too long, so it was loaded again. Nothing was charged. Please check "
+        "it and press the button once more."
+    ),
+    "Enter the points in digits.",
     "Enter the number in digits.",
     "Do not enter a card number. Enter a phone number.",
     "Enter a mobile phone number, for example 010-1234-5678.",

@@ -1,7 +1,57 @@
-// Opens the window of the payment company by its own script, and copies an account number.
-// Everything else on these pages works without.
+// Works out points as they are typed, opens the window of the payment company by its own script, and
+// copies an account number. Everything but a vendor's script works without.
 (() => {
   const $ = (query) => document.querySelector(query);
+
+  // What the server would answer, shown at once; the server's word is the one that counts.
+  function workOut(form) {
+    const { now, most, locale, amount: pattern } = form.dataset;
+    const grouped = (number) => number.toLocaleString(locale);
+    const won = (number) => pattern.replace("1,000", grouped(number));
+    const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_all, name) => values[name]);
+    const field = $("#points");
+    const slider = $("#points-slider");
+    const effect = $("#points-effect");
+    const button = $("#go");
+    const label = button.textContent;
+    const rule = effect?.textContent;
+    const read = () => Math.min(Number(field.value.replace(/\D/g, "")) || 0, Number(most));
+
+    function show() {
+      const tile = form.querySelector("[name=method]:checked");
+      const points = field ? read() : 0;
+      const left = Number(now) - points;
+      button.textContent = tile?.dataset.act || (!field ? label
+        : left ? fill(button.dataset.label, { amount: won(left) }) : button.dataset.free);
+      if (!field) return;
+      slider.value = points;
+      $("[data-show=points]").textContent = (points ? "\u2212" : "") + won(points);
+      $("[data-show=left]").textContent = won(left);
+      const least = Number(tile?.dataset.minimum || 0);
+      const isBelow = form.dataset.once - points > 0 && form.dataset.once - points < least;
+      effect.textContent = isBelow ? fill(effect.dataset.below, { minimum: won(least) })
+        : points ? fill(effect.dataset.effect, { points: grouped(points), amount: won(left) }) : rule;
+      effect.classList.toggle("wrong", isBelow);
+    }
+
+    function take(points) {
+      field.value = grouped(points);
+      show();
+    }
+
+    if (field) {
+      slider.classList.add("ready");
+      slider.addEventListener("input", () => take(Number(slider.value)));
+      field.addEventListener("input", show);
+      field.addEventListener("change", () => take(read()));
+      $("[data-all-points]").addEventListener("click", () => take(Number(most)));
+    }
+    form.addEventListener("change", show);
+    // Later than the event, which still has to read the name of the button.
+    form.addEventListener("submit", () => setTimeout(() => { button.disabled = true; }));
+    addEventListener("pageshow", () => { button.disabled = false; });
+    show();
+  }
 
   // A swapped fragment brings a new button: the page is asked, not the button.
   const showCopies = () => {
@@ -15,6 +65,10 @@
     button.textContent = button.dataset.copied;
   });
   showCopies();
+
+  const form = $("#pay");
+  if (form) workOut(form);
+  $("#notice")?.focus();
 
   const told = $("#window");
   if (!told) return;

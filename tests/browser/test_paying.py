@@ -46,11 +46,11 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def look_at(page: Page) -> None:
+def look_at(page: Page, *, width: int = PHONE["width"]) -> None:
     """Nobody is shut out, nothing sticks out of the phone, the browser has no complaint."""
     found = Axe().run(page)
     assert found.violations_count == 0, found.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.complaints == []
 
 
