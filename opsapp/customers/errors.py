@@ -72,3 +72,16 @@ class TooManyRegistrations(OpsError):
     http_status = 429
     message = "Too many payment methods were tried within a day."
     remedy = "Try again tomorrow, or call the shop."
+
+
+class TooManyAsks(OpsError):
+    code = "too_many_asks"
+    http_status = 429
+    message = "Too many sign-in links were asked for from here."
+    remedy = "Use the newest one, or wait an hour."
+
+
+class CustomerDiffers(OpsError):
+    code = "customer_differs"
+    message = "Another customer is registered under this number."
+    remedy = "Update that one, or choose another number."

@@ -53,3 +53,19 @@ class MethodReplaced:
     customer_id: int
     by_kind: str  # of the actor, so that the listener's log names the same one
     by_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInFact:
+    """`by_phone`: that is the address they named, so there they look."""
+
+    ask_id: int
+    customer_id: int
+    by_phone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SignInsAsked:
+    """Customers who want a link to their own pages."""
+
+    asks: tuple[SignInFact, ...]

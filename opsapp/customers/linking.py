@@ -102,7 +102,7 @@ def open_link(token: str, *, purpose: str, address: str) -> Link:
     """
     with transaction():
         found = find_link(token, purpose=purpose)
-        source = _source(address)
+        source = source_of(address)
         tries = 0 if found else queries.count_link_tries(source, within=TRIES_WINDOW)
         is_braked = tries >= WRONG_TRIES_MAX
         if found is None and not is_braked:
@@ -153,7 +153,7 @@ def end_links(purpose: str, subject_type: str, subject_id: int) -> None:
     )
 
 
-def _source(address: str) -> str:
+def source_of(address: str) -> str:
     """Whoever has one IPv6 address has all 2**64 of its network."""
     try:
         known = ip_address(address)

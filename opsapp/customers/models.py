@@ -1,6 +1,16 @@
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, LargeBinary, UniqueConstraint, func, text
+from sqlalchemy import (
+    ARRAY,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Text,
+    UniqueConstraint,
+    func,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from opsapp.customers.states import KINDS, METHOD, OPEN
@@ -15,6 +25,7 @@ class Customer(Base):
     __table_args__ = (
         CheckConstraint("locale IN ('ko', 'en')", name="locale_known"),
         Index("customers_email", "email"),
+        Index("customers_email_folded", text("lower(email)")),
         Index("customers_phone_tail", text("right(phone, 4)")),
     )
 
@@ -131,4 +142,41 @@ class LinkTry(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     address: Mapped[str]
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class ShopperSession(Base):
+    """A customer's sign-in to their own pages. The cookie carries the token, the table its hash."""
+
+    __tablename__ = "shopper_sessions"
+    __table_args__ = (
+        CheckConstraint("expires_at > started_at", name="expires_later"),
+        Index("shopper_sessions_customer", "customer_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    started_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    expires_at: Mapped[datetime]  # however busy it is; idleness ends it sooner
+    ended_at: Mapped[datetime | None]
+    # What its owner has waved away, by name: it pops up again only when it happens again.
+    dismissed: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+
+
+class SignInAsk(Base):
+    """Somebody typed an address. Whether it is anybody's is found out by a worker, not by them."""
+
+    __tablename__ = "sign_in_asks"
+    __table_args__ = (
+        Index("sign_in_asks_address", "address_index", "at"),
+        Index("sign_in_asks_source", "source", "at"),
+        Index("sign_in_asks_open", "id", postgresql_where=text("address_sealed IS NOT NULL")),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    address_index: Mapped[bytes] = mapped_column(LargeBinary)
+    address_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # wiped by the worker
+    source: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())

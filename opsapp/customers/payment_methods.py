@@ -30,7 +30,8 @@ class NewMethod:
 
     `expires_on` is the last day of the card's month. `is_over`: of a contract that had ended
     before it came to us; kept for the record and never registered. `replaces_id`: the method whose
-    place it takes once it is active, `link_id`: by which it was given. Raises Invalid.
+    place it takes once it is active, `link_id`: by which it was given. `idempotency_key`: under
+    which the gateway is asked, where the same wish may be told twice. Raises Invalid.
     """
 
     customer_id: int
@@ -42,6 +43,7 @@ class NewMethod:
     is_over: bool = False
     replaces_id: int | None = None
     link_id: int | None = None
+    idempotency_key: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -205,7 +207,7 @@ def _row(wish: NewMethod, *, is_default: bool) -> dict[str, Any]:
         "is_default": is_default,
         "auth_key_sealed": wish.auth_key
         and seal(wish.auth_key, context=queries.auth_key_context(ref)),
-        "idempotency_key": new_ref("bk"),
+        "idempotency_key": wish.idempotency_key or new_ref("bk"),
         "label": "",
         "expires_on": wish.expires_on,
         "replaces_id": wish.replaces_id,

@@ -167,6 +167,14 @@ def count_registered(customer_id: int, *, since: datetime) -> int:
     return db.session.scalars(given).one()
 
 
+def find_method_by_request(customer_id: int, idempotency_key: str) -> int | None:
+    """The method that was asked for under this key, by this customer."""
+    asked = select(PaymentMethod.id).where(
+        PaymentMethod.customer_id == customer_id, PaymentMethod.idempotency_key == idempotency_key
+    )
+    return db.session.scalars(asked).one_or_none()
+
+
 def list_replacing(method_ids: Sequence[int]) -> list[PaymentMethod]:
     """Those of them that are active and were given to take another one's place."""
     wanted = select(PaymentMethod).where(

@@ -18,7 +18,6 @@ from opsapp.customers.errors import (
     WindowNotReady,
 )
 from opsapp.customers.events import MethodsIssued
-from opsapp.customers.linking import Link
 from opsapp.customers.models import PaymentMethod
 from opsapp.customers.payment_methods import NewMethod
 from opsapp.customers.states import MethodStatus
@@ -102,10 +101,11 @@ def open_window(
 
 
 @within_transaction
-def come_back(token: str, returned: Returned, *, replaces_id: int, by: Actor) -> int:
+def come_back(token: str, returned: Returned, *, replaces_id: int | None, by: Actor) -> int:
     """The id of the method that is registered now, or was by an earlier call or another tab.
 
     One link registers one method; only what the gateway refused may be followed by another.
+    `replaces_id` is None for one that stands beside the others.
     Raises LinkUnknown, RegistrationOfAnother, NotRegistrable, TooManyRegistrations.
     """
     link = linking.hold_link(token, purpose=PURPOSE)
@@ -115,14 +115,15 @@ def come_back(token: str, returned: Returned, *, replaces_id: int, by: Actor) ->
     since = clock.now() - REGISTRATIONS_WITHIN
     if queries.count_registered(link.customer_id, since=since) >= REGISTRATIONS_MAX:
         raise TooManyRegistrations
-    _check(link, returned)
+    require_own(link.customer_id, returned)
     wish = NewMethod(
         customer_id=link.customer_id,
         kind=returned.method_kind,
         gateway_name=returned.gateway_name,
         auth_key=returned.auth_key,
-        replaces_id=queries.find_heir(replaces_id),
+        replaces_id=None if replaces_id is None else queries.find_heir(replaces_id),
         link_id=link.id,
+        is_default=replaces_id is None and not _has_default(link.customer_id),
     )
     return payment_methods.add_methods([wish], by=by)[0]
 
@@ -153,8 +154,13 @@ def _find_gateway(own_name: str) -> Gateway | None:
     return next((each for each in gateways if each.capabilities.registration_methods), None)
 
 
-def _check(link: Link, returned: Returned) -> None:
-    customer = queries.get_customer_keys([link.customer_id])[link.customer_id]
+def _has_default(customer_id: int) -> bool:
+    return any(method.is_default for method in queries.list_methods(customer_id))
+
+
+def require_own(customer_id: int, returned: Returned) -> None:
+    """Raises RegistrationOfAnother, NotRegistrable: what a browser brings is believed by nobody."""
+    customer = queries.get_customer_keys([customer_id])[customer_id]
     if not hmac.compare_digest(customer.customer_key.encode(), returned.customer_key.encode()):
         raise RegistrationOfAnother
     offered = {

@@ -20,6 +20,29 @@ _EMAIL = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@(?:[A-Za-z0-9-]+\.)+[A-Za
 _PHONE = re.compile(r"\+?[0-9][0-9 -]*[0-9]")
 _BACK_OFF_MAX = timedelta(minutes=30)
 
+# Who fills an inbox by asking for links is heard only so often; a telephone network shares an
+# address among many.
+ASKS_WITHIN = timedelta(hours=1)
+ASKS_OF_ADDRESS_MAX = 5
+ASKS_OF_SOURCE_MAX = 30
+ASKS_KEPT = timedelta(days=1)
+ASK_LIFE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class SignInAddress:
+    """An e-mail address in small letters, or the digits of a telephone number."""
+
+    text: str
+    is_phone: bool
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The digits with and without the country's code, as either may be on file."""
+        if not self.is_phone:
+            return (self.text,)
+        return (self.text, f"82{self.text[1:]}", f"82{self.text}")
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -67,6 +90,21 @@ def check_phone(text: str, *, field: str = "phone") -> str:
     if len(text) > 20 or not 8 <= digits <= 15 or not _PHONE.fullmatch(text):
         raise Invalid(field=field, reason="is not a telephone number such as 010-1234-5678.")
     return text
+
+
+def read_sign_in_address(text: str) -> SignInAddress:
+    """Raises Invalid for what is neither an e-mail address nor a telephone number."""
+    typed = text.strip()
+    try:
+        if "@" in typed:
+            return SignInAddress(check_email(typed, field="address").lower(), is_phone=False)
+        digits = re.sub(r"[^0-9]", "", check_phone(typed, field="address"))
+    except Invalid as error:
+        reason = "Give an e-mail address or a mobile number."
+        raise Invalid(field="address", reason=reason) from error
+    if typed.startswith("+82") or (digits.startswith("82") and not typed.startswith("0")):
+        digits = "0" + digits[2:].lstrip("0")
+    return SignInAddress(digits, is_phone=True)
 
 
 def check_locale(text: str, *, field: str = "locale") -> str:

@@ -26,10 +26,12 @@ def speak(language: str) -> None:
     locale.current_locale.set(language if language in locale.LOCALES else "ko")
 
 
-def refused(error: OpsError) -> tuple[str, int]:
+def refused(error: OpsError, *, guest: object = None) -> tuple[str, int]:
     """A page of its own: what is wrong, what to do, nothing about anybody."""
     remedy = _(error.remedy) if error.remedy else ""
-    values = {"text": _(error.message, **error.values), "remedy": remedy}
+    # What rooms fill in are words of the catalogue themselves.
+    told = {n: _(v) if isinstance(v, str) else v for n, v in error.values.items()}
+    values = {"text": _(error.message, **told), "remedy": remedy, "guest": guest}
     return render_template("portal/refused.html", **values), error.http_status
 
 

@@ -1,4 +1,5 @@
-"""Another payment method for what an old one pays: registered at the payment company's own page.
+"""A payment method for what an old one pays, or beside the others: registered at the payment
+company's own page.
 
 The addresses that it sends the customer back to are read by GET, as the vendors redirect. What
 they say is believed by nobody: the auth key is exchanged by a worker, and saying it twice changes
@@ -22,7 +23,12 @@ from wtforms import RadioField
 from wtforms.validators import InputRequired
 
 from opsapp.customers import queries as customers, replacing
-from opsapp.customers.errors import NotRegistrable, RegistrationOfAnother, WindowNotReady
+from opsapp.customers.errors import (
+    LinkUnknown,
+    NotRegistrable,
+    RegistrationOfAnother,
+    WindowNotReady,
+)
 from opsapp.customers.linking import Link, open_link
 from opsapp.customers.replacing import PURPOSE, Returned
 from opsapp.gateways.values import Window
@@ -82,7 +88,7 @@ def come_back(token: str, gateway: str, kind: str) -> AnyResponse:
     returned, by = Returned(gateway, kind, *told), _by(link)
     try:
         with transaction():
-            replacing.come_back(token, returned, replaces_id=method.id, by=by)
+            replacing.come_back(token, returned, replaces_id=method.id if method else None, by=by)
     except REFUSALS as error:
         form = KindForm(formdata=None)
         return _page(token, link, method, form, notice=error.message, status=error.http_status)
@@ -102,7 +108,7 @@ def give_up(token: str, gateway: str) -> AnyResponse:
 @public
 def show_result(token: str) -> AnyResponse:
     """Looks again by itself until the truth is known; with script in place, without it whole."""
-    link, _method = _open(token)
+    link, _ = _open(token)
     registered = showing.find_registered(link.id)
     if registered is None:
         return redirect(address_of(".show", token=token), 303)
@@ -110,6 +116,7 @@ def show_result(token: str) -> AnyResponse:
     template = "_state.html" if frame.is_fragment() else "result.html"
     values = _result(registered) | {
         "token": token,
+        "is_added": link.subject_type == "customer",
         "say": words,
         "wait_s": POLLS_S[min(look, len(POLLS_S) - 1)],
         "look": look + 1,
@@ -122,18 +129,26 @@ def refuse(error: OpsError) -> tuple[str, int]:
     return frame.refused(error)
 
 
-def _open(token: str) -> tuple[Link, ShownMethod]:
-    """The method that another one is to replace. Raises LinkUnknown, TooManyLinks."""
+def _open(token: str) -> tuple[Link, ShownMethod | None]:
+    """The method that another one is to replace, if any. Raises LinkUnknown, TooManyLinks."""
     link = open_link(token, purpose=PURPOSE, address=request.remote_addr or "")
     with transaction():
-        method_id = customers.find_heir(showing.find_method_of(link))
-        method = showing.get_method(method_id)
+        method = _replaced(link)
         frame.speak(customers.get_customer(link.customer_id).locale)
     return link, method
 
 
-def _to_window(token: str, link: Link, method: ShownMethod, kind: str) -> AnyResponse:
-    here, gateway = current().public_url, replacing.find_place(method.gateway_name)
+def _replaced(link: Link) -> ShownMethod | None:
+    """None for a link about the customer: then one is added. Raises LinkUnknown."""
+    if link.subject_type == "customer":
+        if link.subject_id != link.customer_id:
+            raise LinkUnknown
+        return None
+    return showing.get_method(customers.find_heir(showing.find_method_of(link)))
+
+
+def _to_window(token: str, link: Link, method: ShownMethod | None, kind: str) -> AnyResponse:
+    here, gateway = current().public_url, replacing.find_place(_gateway_of(method))
     window = replacing.open_window(
         link.customer_id,
         gateway,
@@ -155,7 +170,7 @@ def _script_page(token: str, window: Window) -> Response:
 def _page(
     token: str,
     link: Link,
-    method: ShownMethod,
+    method: ShownMethod | None,
     form: KindForm,
     *,
     notice: str = "",
@@ -168,13 +183,23 @@ def _page(
         token=token,
         say=words,
         method=method,
-        is_expired=method.expires_on is not None and method.expires_on < seoul_date(now()),
-        pays_for=showing.list_charged_to(method.id),
-        offers=[kind for kind in KINDS if kind in replacing.list_offers(method.gateway_name)],
+        is_expired=_is_expired(method),
+        pays_for=showing.list_charged_to(method.id) if method else [],
+        offers=[kind for kind in KINDS if kind in replacing.list_offers(_gateway_of(method))],
         form=form,
         notice=notice or told,
     )
     return policies.with_forms_to_windows(make_response(page, status))
+
+
+def _gateway_of(method: ShownMethod | None) -> str:
+    """Any will do where nothing is replaced."""
+    return method.gateway_name if method else ""
+
+
+def _is_expired(method: ShownMethod | None) -> bool:
+    day = method.expires_on if method else None
+    return day is not None and day < seoul_date(now())
 
 
 def _result(registered: ShownMethod) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 The link stays good for its whole life: each act is a form, and says what is true afterwards.
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -19,12 +19,14 @@ from opsapp.insights.showing_subscriptions import Picture
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.clock import seoul_date
-from opsapp.kernel.db import transaction
+from opsapp.kernel.db import transaction, within_transaction
 from opsapp.kernel.errors import NotFound, OpsError
 from opsapp.kernel.states import IllegalMove
 from opsapp.portal import frame, subscription_words as words
 from opsapp.portal.frame import public
 from opsapp.subscriptions import asking_consent, cancelling, pausing
+from opsapp.subscriptions.asking_consent import Question
+from opsapp.subscriptions.cancelling import CancelPreview
 from opsapp.subscriptions.errors import ChangedMeanwhile
 from opsapp.subscriptions.pausing import OpenRetries
 
@@ -82,12 +84,7 @@ def pause(token: str) -> Answer:
     if not form.validate_on_submit():
         form.until.errors = [words.NO_DAY]
         return _pause_page(token, picture, form), 422
-    by, until = _by(picture), form.until.data
-    # Who pauses for a minute would else go on without having paid.
-    retries = OpenRetries.KEEP if picture.is_behind else OpenRetries.WITHDRAW
-    subscription_id, because = picture.subscription_id, words.ASKED
-    with transaction():
-        pausing.pause(subscription_id, until=until, open_retries=retries, because=because, by=by)
+    pause_until(picture, form.until.data, by=_by(picture))
     return _done(token, "paused")
 
 
@@ -95,11 +92,7 @@ def pause(token: str) -> Answer:
 @public
 def resume(token: str) -> Answer:
     _link, picture = _open(token)
-    if picture.may_resume:
-        with transaction():
-            pausing.resume(picture.subscription_id, by=_by(picture))
-    elif picture.causes:
-        raise ChangedMeanwhile
+    let_go_on(picture, by=_by(picture))
     return _done(token, "resumed")
 
 
@@ -118,7 +111,7 @@ def cancel(token: str) -> Answer:
     if not form.validate_on_submit():
         return _cancel_page(token, picture, form), 422
     with transaction():
-        done = _cancel(picture, form.when.data or "")
+        done = cancel_as_wished(picture, form.when.data or "", by=_by(picture))
     return _done(token, done)
 
 
@@ -193,9 +186,27 @@ def _open(token: str) -> tuple[Link, Picture]:
     return link, picture
 
 
-def _cancel(picture: Picture, when: str) -> str:
+def pause_until(picture: Picture, until: date | None, *, by: Actor) -> None:
+    # Who pauses for a minute would else go on without having paid.
+    retries = OpenRetries.KEEP if picture.is_behind else OpenRetries.WITHDRAW
+    subscription_id, because = picture.subscription_id, words.ASKED
+    with transaction():
+        pausing.pause(subscription_id, until=until, open_retries=retries, because=because, by=by)
+
+
+def let_go_on(picture: Picture, *, by: Actor) -> None:
+    """A second click finds nothing left to lift. Raises ChangedMeanwhile."""
+    if picture.may_resume:
+        with transaction():
+            pausing.resume(picture.subscription_id, by=by)
+    elif picture.causes:
+        raise ChangedMeanwhile
+
+
+@within_transaction
+def cancel_as_wished(picture: Picture, when: str, *, by: Actor) -> str:
     """What the page says then: a charge that is at the gateway already may still go through."""
-    by, because = _by(picture), words.ASKED
+    because = words.ASKED
     if when == "period_end":
         cancelling.cancel_at_period_end(picture.subscription_id, because=because, by=by)
         return "ending"
@@ -215,12 +226,24 @@ def _issue(link: Link, picture: Picture, purpose: str) -> str:
         )
 
 
+@within_transaction
+def find_question(picture: Picture) -> Question | None:
+    """What the customer may agree to today."""
+    question = asking_consent.find_question(picture.subscription_id, locale=picture.locale)
+    is_open = question is not None and question.is_open(seoul_date(clock.now()))
+    return question if is_open else None
+
+
+def preview_cancels(picture: Picture) -> dict[str, CancelPreview]:
+    now = cancelling.preview_cancel(picture.subscription_id, at_period_end=False)
+    late = cancelling.preview_cancel(picture.subscription_id, at_period_end=True, going=now.going)
+    return {"now": now, "period_end": late}
+
+
 def _page(token: str, picture: Picture, *, done: str) -> str:
     with transaction():
-        question = asking_consent.find_question(picture.subscription_id, locale=picture.locale)
-        today = seoul_date(clock.now())
-    is_asked = question is not None and question.is_open(today)
-    values = _values(token, picture) | {"done": done, "question": question if is_asked else None}
+        question = find_question(picture)
+    values = _values(token, picture) | {"done": done, "question": question}
     return render_template("portal/subscriptions/page.html", **values)
 
 
@@ -236,16 +259,12 @@ def _pause_page(token: str, picture: Picture, form: PauseForm) -> str:
 
 
 def _cancel_page(token: str, picture: Picture, form: CancelForm) -> str:
-    previews = {
-        when: cancelling.preview_cancel(picture.subscription_id, at_period_end=when == "period_end")
-        for when in WHEN
-    }
-    values = _values(token, picture) | {"form": form, "previews": previews}
+    values = _values(token, picture) | {"form": form, "previews": preview_cancels(picture)}
     return render_template("portal/subscriptions/cancel.html", **values)
 
 
 def _values(token: str, picture: Picture) -> dict[str, Any]:
-    return {"token": token, "picture": picture, "say": words}
+    return {"here": {"token": token}, "picture": picture, "say": words}
 
 
 def _done(token: str, what: str) -> Response:

@@ -117,6 +117,16 @@ def get_recovery(recovery_id: int) -> Recovery:
     return found
 
 
+def count_tries_by(payment_id: int, requested_by: str, *, since: datetime) -> int:
+    """Attempts that one actor asked for."""
+    tried = select(func.count()).where(
+        Attempt.payment_id == payment_id,
+        Attempt.requested_by == requested_by,
+        Attempt.created_at > since,
+    )
+    return db.session.scalars(tried).one()
+
+
 def lock_recovery(recovery_id: int) -> Recovery:
     """Raises NotFound."""
     found = db.session.scalar(locked(select(Recovery).where(Recovery.id == recovery_id)))
@@ -158,6 +168,7 @@ def count_declines(
             Attempt.status == AttemptStatus.DECLINED.value,
             Attempt.ended_at > since,
             Attempt.requested_by.not_like("staff:%"),
+            Attempt.requested_by.not_like("customer:%"),
         )
         .group_by(Attempt.payment_method_id)
     )
