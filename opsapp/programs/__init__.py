@@ -1,0 +1,1 @@
+"""Programs of the shop: their keys, what they may do, and the answers they were given."""
