@@ -5,12 +5,14 @@ browser could have us knock at machines of our own network.
 """
 
 import socket
+from collections.abc import Collection
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 URL_LENGTH_MAX = 2048
+HTTPS = 443
 # They carry an IPv4 address that is called in the end: mapped, NAT64, 6to4, Teredo.
 _CARRIERS = tuple(
     ip_network(net) for net in ("::ffff:0:0/96", "64:ff9b::/96", "2002::/16", "2001::/32")
@@ -52,8 +54,8 @@ def is_public(address: str) -> bool:
     return found.is_global and not (found.is_multicast or found.is_reserved)
 
 
-def is_callable(url: str) -> bool:
-    """https, the usual port, a host by name: no address, no user, nothing beyond a path."""
+def is_callable(url: str, *, ports: Collection[int] = (HTTPS,)) -> bool:
+    """https, a usual port, a host by name: no address, no user, nothing beyond a path."""
     if len(url) > URL_LENGTH_MAX or not url.isascii() or not url.isprintable() or " " in url:
         return False
     try:
@@ -64,7 +66,7 @@ def is_callable(url: str) -> bool:
     last_label = host.rstrip(".").rpartition(".")[2]
     return (
         parts.scheme == "https"
-        and port in (None, 443)
+        and (HTTPS if port is None else port) in ports
         and not (parts.username or parts.password)
         and "." in host.rstrip(".")
         # Numbers in any dress (2130706433, 0x7f.1) end in a digit or in hex; names never do.
