@@ -14,9 +14,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import audit, billing, importing, month, outage, sandbox_cost, simulation
+from bench import api, audit, billing, importing, month, outage, sandbox_cost, simulation
 
 BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
+    "api": api.run,
     "billing": billing.run,
     "audit": audit.measure,
     "import": importing.run,

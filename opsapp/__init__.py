@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask
 
-from opsapp import console, portal, settings, webhooks
+from opsapp import api, console, portal, settings, webhooks
 from opsapp.channels import registry as channels
 from opsapp.customers import vetoing as customers_vetoing
 from opsapp.gateways import registry
@@ -52,6 +52,7 @@ def create_app(
     webhooks.install(app)
     console.install(app)
     portal.install(app)
+    api.install(app)
     return app
 
 

@@ -16,6 +16,7 @@ from opsapp.customers.events import (
     MethodsIssued,
     MethodsLost,
     MethodsStuck,
+    SignInsAsked,
 )
 from opsapp.customers.vetoing import FindUsed
 from opsapp.customers.waking import METHODS
@@ -28,7 +29,8 @@ from opsapp.ledger import models as ledger
 from opsapp.notifications import models as notifications, sending
 from opsapp.notifications.events import NoticesAttempted
 from opsapp.notifications.waking import NOTICES
-from opsapp.orders import models as orders
+from opsapp.orders import following, following_refunds, models as orders, settling
+from opsapp.orders.events import LegsPaid, LegsReleased, LegsReopened, OrderRefunded
 from opsapp.payments import models as payments
 from opsapp.payments.events import (
     AnswersRecorded,
@@ -39,15 +41,23 @@ from opsapp.payments.events import (
     PaymentsPaid,
     RefundAccountsAsked,
     RefundsMade,
+    RefundsReleased,
 )
 from opsapp.payments.vetoing import Vetoes
 from opsapp.payments.waking import ATTEMPTS, EVENTS, REFUNDS
+from opsapp.points import models as points
+from opsapp.points.events import PointsExpiring
+from opsapp.programs import models as programs
 from opsapp.recovery import models as recovery
 from opsapp.routing import models as routing
 from opsapp.routing.events import GatewayResumed, GatewaysPaused
+from opsapp.settlement import models as settlement, reversing, sharing
+from opsapp.shop_events import models as shop_events
+from opsapp.shop_events.waking import SENDINGS
 from opsapp.staff import models as staff
 from opsapp.subscriptions import (
     announcing,
+    beginning,
     changing,
     dunning,
     finding_changes,
@@ -62,28 +72,50 @@ from opsapp.tickets import alarming, models as tickets, reviewing
 
 TABLES = (
     clock, jobs, log, leadership, timetable, failures, routing, audit, staff, ledger, catalog,
-    customers, notifications, tickets, payments, orders, recovery, subscriptions,
-    checkout, consents, cash_receipts, bulk,
+    points, customers, notifications, tickets, payments, orders, recovery, subscriptions,
+    checkout, consents, cash_receipts, bulk, settlement, programs, shop_events,
 )  # fmt: skip
 
 REACTIONS: Reactions = {
-    AnswersRecorded: [dunning.on_answers_recorded],
+    AnswersRecorded: [
+        settling.on_answers_recorded,
+        dunning.on_answers_recorded,
+        settling.lock_points,
+    ],
     PaymentsPaid: [
+        settling.on_payments_paid,  # legs before subscriptions
         dunning.on_payments_paid,
         undoing.on_payments_paid,
         changing.on_payments_paid,
-        ending.on_payments_paid,
         asking.on_payments_paid,
         sending.on_payments_paid,
+        sharing.on_payments_paid,
     ],
     PaymentsFailed: [
         sending.on_payments_failed,
         dunning.on_payments_failed,  # may call back what was just queued
         changing.on_payments_failed,
+        following.on_payments_failed,
+        reversing.on_payments_failed,
     ],
     DepositsAwaited: [sending.on_deposits_awaited],
-    DepositsReversed: [dunning.on_deposits_reversed, cancelling.on_deposits_reversed],
-    RefundsMade: [sending.on_refunds_made, cancelling.on_refunds_made],
+    DepositsReversed: [
+        settling.on_deposits_reversed,
+        dunning.on_deposits_reversed,
+        cancelling.on_deposits_reversed,
+        reversing.on_deposits_reversed,
+    ],
+    RefundsMade: [
+        sending.on_refunds_made,
+        cancelling.on_refunds_made,
+        following_refunds.on_refunds_made,
+        reversing.on_refunds_made,
+    ],
+    RefundsReleased: [following_refunds.on_refunds_released],
+    LegsPaid: [beginning.on_legs_paid, ending.on_legs_paid, sharing.on_legs_paid],
+    LegsReopened: [beginning.on_legs_reopened, reversing.on_legs_reopened],
+    LegsReleased: [beginning.on_legs_released, ending.on_legs_released],
+    OrderRefunded: [reversing.on_order_refunded],
     RefundAccountsAsked: [sending.on_refund_accounts_asked],
     MoneyUnmatched: [undoing.on_money_unmatched],
     NoticesAttempted: [announcing.on_notices_attempted],
@@ -91,7 +123,9 @@ REACTIONS: Reactions = {
     MethodsStuck: [dunning.on_methods_stuck],
     DeletionsStuck: [dunning.on_deletions_stuck],
     MethodsLost: [sending.on_methods_lost],
+    PointsExpiring: [sending.on_points_expiring],
     MethodReplaced: [switching.on_method_replaced],
+    SignInsAsked: [sending.on_sign_ins_asked],
     ConsentsGiven: [gating.on_consents_given],
     ConsentWithdrawn: [heeding_consent.on_consent_withdrawn],
     CodesUnmapped: [reviewing.on_codes_unmapped],
@@ -108,4 +142,13 @@ VETOES: Vetoes = {
 # Whose payment methods must not be deleted.
 METHOD_USERS: tuple[FindUsed, ...] = (subscriptions_queries.list_used_methods,)
 
-WORK: tuple[Work, ...] = (ATTEMPTS, REFUNDS, EVENTS, RECEIPTS, METHODS, NOTICES, BULK_JOBS)
+WORK: tuple[Work, ...] = (
+    ATTEMPTS,
+    REFUNDS,
+    EVENTS,
+    RECEIPTS,
+    METHODS,
+    NOTICES,
+    BULK_JOBS,
+    SENDINGS,
+)

@@ -102,11 +102,15 @@ class Settings(BaseSettings):
     lease_margin_s: float = Field(default=15, gt=0)  # by which a lease outlives the longest call
 
     charge_hour: int = Field(default=0, ge=0, le=23)  # Asia/Seoul hour at which a period is due
+    api_rate_per_s_max: int = Field(default=400, ge=1)  # requests of one API key
     session_idle_s: int = Field(default=900, ge=60, le=900)  # PCI DSS 8.2.8: 15 minutes at most
     session_life_s: int = Field(default=28_800, ge=600, le=43_200)  # ASVS 7.3.2
 
     smtp_url: str = Field(default="", pattern=r"^($|smtps?://)")  # empty: messages are only logged
     mail_from: str = Field(default="opsapp@localhost", pattern=r"^[^@\s]+@[^@\s]+$")
+    # Where shoppers may be led back to: "https://shop.example", comma separated; loopback besides
+    # in demo and test installations.
+    shop_origins: str = Field(default="", pattern=r"^$|^https://[^/,\s]+(,https://[^/,\s]+)*$")
     shop_name: str = Field(default="opsapp", min_length=1, max_length=60)  # as customers know it
 
     # Text messages and 알림톡 by SOLAPI; without a key not in use.
@@ -128,6 +132,11 @@ class Settings(BaseSettings):
     # The JSON that Google gives out, whole; empty: not in use.
     fcm_service_account: Annotated[SecretStr, AfterValidator(_service_account)] = SecretStr("")
 
+    # Ports of the shop's addresses for webhooks, comma separated.
+    webhooks_ports: str = Field(default="443,8443", pattern=r"^\d{1,5}(,\d{1,5})*$")
+    # "http://127.0.0.1:9000,...": addresses besides those of the internet, for trials.
+    webhooks_trusted_origins: str = ""
+
     @model_validator(mode="after")
     def _channels_are_whole(self) -> Self:
         has_secret = bool(self.solapi_api_secret.get_secret_value())
@@ -135,6 +144,8 @@ class Settings(BaseSettings):
             raise ValueError("solapi_api_key needs solapi_api_secret and solapi_sender")
         if self.mode == "production" and self.webpush_trusted_origin:
             raise ValueError("webpush_trusted_origin is for demo and test installations")
+        if self.mode == "production" and self.webhooks_trusted_origins:
+            raise ValueError("webhooks_trusted_origins is for demo and test installations")
         return self
 
 

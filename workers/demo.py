@@ -32,8 +32,10 @@ from opsapp.kernel.diagnostics import name_process
 from opsapp.kernel.log import AuditEntry, Entry, record
 from opsapp.kernel.money import Money
 from opsapp.orders.placing import NewOrder, place_orders
-from opsapp.orders.queries import list_orders
+from opsapp.orders.queries import list_latest, list_orders
 from opsapp.payments.refunding import RefundWish, request_refund
+from opsapp.points import earning
+from opsapp.points.queries import list_balances
 from opsapp.settings import current
 from opsapp.subscriptions import cancelling, pausing, switching
 from opsapp.subscriptions.queries import list_subscriptions
@@ -51,6 +53,8 @@ DAY_LIMIT_S = 20.0  # a day whose work does not end is left behind
 POLL_S = 0.05
 ORDERS_PER_DAY = 6
 LOOKED_AT = 300
+WELCOME_POINTS, WELCOME_DAYS = 3_000, 30
+HOLD = timedelta(days=3)  # points stay set aside for an order that failed
 
 # What goes wrong at the gateway meanwhile: everyday declines, a few answers lost on the way.
 FAULTS: dict[str, Any] = {
@@ -166,7 +170,23 @@ def _come(comers: Sequence[Subscriber]) -> list[int]:
         for id_, method_id, new in zip(customers, methods, comers, strict=True)
     ]
     subscribe(wishes, by=BY)
+    _welcome([(new.customer.customer_ref, ids[new.customer.customer_ref]) for new in comers])
     return methods
+
+
+def _welcome(comers: Sequence[tuple[str, int]]) -> None:
+    """A third of them get points for coming; what they do not spend in time expires."""
+    last_day = clock.seoul_date(clock.now()) + timedelta(days=WELCOME_DAYS)
+    for ref, customer_id in comers:
+        if draw(ref, "welcome") < 0.33:
+            earning.earn(
+                customer_id,
+                WELCOME_POINTS,
+                request_id=f"demo-welcome-{ref}",
+                because="가입 축하 포인트",
+                expires_on=last_day,
+                by=BY,
+            )
 
 
 def _method(customer_id: int, new: Subscriber, today: Any) -> NewMethod:
@@ -183,6 +203,7 @@ def _method(customer_id: int, new: Subscriber, today: Any) -> NewMethod:
 def _order(day: int) -> None:
     """Some of the subscribers buy something else too."""
     known = list(list_subscriptions(limit=LOOKED_AT, statuses=_CHARGEABLE))
+    purses = list_balances([row.customer_id for row in known])
     wishes = []
     for number in range(ORDERS_PER_DAY):
         if not known:
@@ -191,10 +212,12 @@ def _order(day: int) -> None:
         title, won = merchant.GOODS[int(draw(day, number, "goods") * len(merchant.GOODS))]
         usable = [m for m in list_methods(buyer.customer_id) if m.status == "active"]
         if usable:
+            purse = purses.pop(buyer.customer_id, None)  # spent on one order of the day
             wishes.append(
                 NewOrder(
                     f"demo-{day:03}-{number}", buyer.customer_id, usable[0].id, title,
-                    Money(won, "KRW"),
+                    Money(won, "KRW"), points=min(purse.available, won // 2) if purse else 0,
+                    hold_until=clock.now() + HOLD,
                 )
             )  # fmt: skip
     place_orders(wishes, by=BY)
@@ -242,7 +265,10 @@ def _change_minds(day: int) -> None:
 
 def _send_back(day: int) -> None:
     """A few recent orders are given back, whole or in part."""
-    for order, payment in list_orders(limit=5 * ORDERS_PER_DAY):
+    recent = list_orders(limit=5 * ORDERS_PER_DAY)
+    legs = list_latest([order.id for order in recent])
+    for order in recent:
+        _, payment, _ = legs[order.id][0]
         is_payable = payment.status == "paid" and payment.method_kind != VIRTUAL_ACCOUNT
         if not is_payable or draw(order.order_ref, day, "refund") > 0.012:
             continue

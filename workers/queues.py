@@ -11,15 +11,21 @@ CHARGES = "charges"  # a person waits for them
 CHARGES_BULK = "charges_bulk"  # billing runs, retries, inquiries
 NOTICES = "notices"
 BULK = "bulk"  # what staff ordered for many at once
+WEBHOOKS_OUT = "webhooks_out"  # addresses of the shop, however slow they are
 
 LANED = (CHARGES, CHARGES_BULK)
-PLAIN = (NOTICES, BULK)
+PLAIN = (NOTICES, BULK, WEBHOOKS_OUT)
 
 
 def is_watchable(queue: str) -> bool:
     """Whether a worker for it may be asked for; which gateways there are is settled later."""
     base, _, lane = queue.partition(".")
     return bool(lane) if base in LANED else queue in PLAIN
+
+
+def is_hurried(queue: str) -> bool:
+    """Whether a person waits for what stands in it."""
+    return queue.partition(".")[0] == CHARGES
 
 
 def list_queues() -> list[str]:

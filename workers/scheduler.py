@@ -18,6 +18,7 @@ from opsapp.kernel.db import transaction
 from opsapp.kernel.diagnostics import name_process
 from opsapp.kernel.leadership import Deposed, Leadership
 from opsapp.recovery import following
+from opsapp.shop_events import gathering
 from opsapp.subscriptions import announcing, ending, expiring, renewing, repricing, running
 from workers.schedule import TIMETABLE, Entry
 from workers.stopping import StopWish
@@ -32,6 +33,7 @@ RENEW_BUDGET_S = 1.0  # per tick, far below leadership.SILENCE_MS
 ANNOUNCE_BUDGET_S = 0.5
 END_BUDGET_S = 0.5
 LOOK_ROUND_EVERY_S = 1.0
+GATHER_EVERY_S = 0.5
 HEARTBEAT_S = 1.0
 AWAY_S = 0.5
 
@@ -58,6 +60,7 @@ class Scheduler:
         self._noted_at = float("-inf")
         self._noted_as: bool | None = None
         self._looked_round_at = float("-inf")
+        self._gathered_at = float("-inf")
         self._expiring_told_on: date | None = None
         self._fired: dict[str, datetime] = {}
 
@@ -66,7 +69,7 @@ class Scheduler:
         leads = self.leadership.hold()
         self._note(leads=leads)
         if leads:
-            for part in (*_SWEEPS, self._look_round, _seal, self._keep_timetable):
+            for part in (*_SWEEPS, self._look_round, _seal, self._gather, self._keep_timetable):
                 with _isolated(part.__name__):
                     part()
         return leads
@@ -95,6 +98,14 @@ class Scheduler:
             tell_of_expiring()
             self._expiring_told_on = today
         self._looked_round_at = time.monotonic()
+
+    def _gather(self) -> None:
+        """What was sealed just now, told to the shop."""
+        if time.monotonic() < self._gathered_at + GATHER_EVERY_S:
+            return
+        with transaction():
+            gathering.gather()
+        self._gathered_at = time.monotonic()
 
     def _keep_timetable(self) -> None:
         now = datetime.now(UTC)

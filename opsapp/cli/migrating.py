@@ -3,9 +3,13 @@
 import os
 
 import click
+from pydantic import ValidationError
 
-from opsapp.cli.application import CannotRun, refusals_told
+from opsapp.cli.application import CannotRun, refusals_told, running
 from opsapp.kernel import schema
+from opsapp.kernel.db import transaction
+from opsapp.programs import installing
+from opsapp.settings import Settings
 
 
 @click.command()
@@ -18,4 +22,15 @@ def migrate() -> None:
         )
     with refusals_told():
         schema.migrate(url)
+    _claim()
     click.echo("The database is up to date.")
+
+
+def _claim() -> None:
+    """Whether it holds real money or trials is settled as soon as the settings are whole."""
+    try:
+        Settings()
+    except ValidationError:
+        return
+    with running(), transaction():
+        installing.claim()

@@ -1,6 +1,7 @@
 """`opsapp staff`: sign-ins for demonstrations, and the first account of a real installation."""
 
 import json
+import os
 import secrets
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import transaction
 from opsapp.kernel.errors import OpsError
 from opsapp.kernel.wheels import write_private
+from opsapp.programs import issuing
 from opsapp.staff import inviting, seeding
 from opsapp.staff.inviting import NewAccount
 from opsapp.staff.rules import Role
@@ -30,12 +32,17 @@ def staff() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list instead of a table.")
 @click.pass_obj
 def seed(data_dir: Path, as_json: bool) -> None:
-    """One sign-in per role (demo and test mode only); the passwords stay the same."""
+    """One sign-in per role (demo and test mode only); the passwords stay the same.
+
+    The API key of OPSAPP_API_KEY becomes good, too.
+    """
     data_dir.mkdir(parents=True, exist_ok=True)
     passwords = _passwords(data_dir / ACCOUNTS_FILE)
     try:
         with create_app().app_context(), transaction():
             seeding.seed(passwords, by=_BY)
+            if secret := os.environ.get("OPSAPP_API_KEY"):
+                issuing.seed(secret, by=_BY)
     except OpsError as error:
         raise click.ClickException(str(error)) from error
     accounts = [

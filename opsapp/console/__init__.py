@@ -6,6 +6,7 @@ from werkzeug.routing import IntegerConverter, Map
 
 from opsapp.console import (
     access,
+    api_keys,
     audit,
     bulk,
     calendar,
@@ -22,14 +23,18 @@ from opsapp.console import (
     notice_templates,
     notifications,
     operations,
+    order_page,
     orders,
     payments,
     plans,
+    points,
     preferences,
     recovery,
     recovery_policies,
     refunds,
     runs,
+    sellers,
+    shop_webhooks,
     signing_in,
     staff,
     subscription_changes,
@@ -42,11 +47,12 @@ from opsapp.console import (
 from opsapp.kernel.money import BIGINT_MAX
 
 NOUNS = (
-    home, signing_in, preferences, payments, orders, cash_receipts, refunds, deposits,
-    uncertain, subscriptions, recovery, recovery_policies, subscription_changes, plans,
-    customers, notifications,
+    home, signing_in, preferences, payments, orders, order_page, cash_receipts, refunds, deposits,
+    uncertain, subscriptions, recovery, recovery_policies, subscription_changes, plans, sellers,
+    customers, points, notifications,
     notice_templates, tickets, webhooks, jobs,
-    runs, calendar, bulk, gateways, failures, terms, consents, audit, staff,
+    runs, calendar, bulk, gateways, failures, terms, consents, audit, staff, api_keys,
+    shop_webhooks,
 )  # fmt: skip
 
 

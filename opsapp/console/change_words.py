@@ -1,6 +1,6 @@
 """Changes of subscriptions and versions of plans, in words. Keys of the catalogue, no text."""
 
-from opsapp.console.words import Word
+from opsapp.console.status_words import Word
 
 STATUS = {
     "planned": Word("Change planned", "calendar-event", "info"),

@@ -11,6 +11,7 @@ from opsapp.kernel.clock import seoul_date
 from opsapp.kernel.db import transaction
 from opsapp.kernel.errors import Invalid, NotFound
 from opsapp.kernel.locale import gettext as _
+from opsapp.points import queries as points
 from opsapp.staff.rules import Permission
 
 routes = Blueprint("customers", __name__, url_prefix="/customers")
@@ -45,6 +46,7 @@ def show(customer_id: int) -> str:
         subscriptions=listing_people.list_subscriptions_of(customer_id),
         payments=listing_payments.list_of_customer(customer_id),
         tickets=listing_people.list_tickets_of(customer_id),
+        points=points.find_balance(customer_id),
         actions=ACTIONS,
         told=method_words,
         done=forms.choice("done", method_words.DONE, ""),

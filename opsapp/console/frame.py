@@ -64,6 +64,7 @@ NAVIGATION = (
     ("console.subscriptions.show_list", "arrow-repeat", "Subscriptions", Permission.VIEW),
     ("console.recovery.show_list", "bandaid", "Payment recovery", Permission.VIEW),
     ("console.customers.show_list", "people", "Customers", Permission.VIEW),
+    ("console.points.show_list", "coin", "Points", Permission.VIEW),
     ("console.tickets.show_list", "inbox", "Tickets", Permission.VIEW),
     ("console.notifications.show_list", "envelope", "Notices sent", Permission.VIEW),
     ("console.webhooks.show_list", "broadcast", "Gateways' notices", Permission.VIEW),
@@ -71,10 +72,13 @@ NAVIGATION = (
     ("console.runs.show_list", "list-task", "Billing runs", Permission.VIEW),
     ("console.gateways.show", "diagram-3", "Gateways", Permission.VIEW),
     ("console.plans.show_list", "tags", "Plans", Permission.VIEW),
+    ("console.sellers.show_list", "shop", "Sellers", Permission.VIEW),
     ("console.failures.show_list", "journal-x", "Failure codes", Permission.VIEW),
     ("console.terms.show_list", "file-earmark-text", "Terms", Permission.VIEW),
     ("console.audit.show_list", "shield-check", "Audit log", Permission.READ_LOG),
     ("console.staff.show_list", "person-gear", "Staff", Permission.MANAGE_STAFF),
+    ("console.api_keys.show_list", "key", "API keys", Permission.MANAGE_API_KEYS),
+    ("console.shop_webhooks.show_list", "send", "Webhooks to the shop", Permission.MANAGE_WEBHOOKS),
 )
 LOCALE_COOKIE = "opsapp_locale"
 # How rooms note a failure: its code, and how many there were.

@@ -36,6 +36,8 @@ VARIABLE = {
     "attempt": "How many tries there were",
     "attempts_max": "How many tries there are",
     "left": "How many payments are left",
+    "points": "How many points",
+    "last_on": "Last day of the points: day",
 }
 FILLED_IN = ("notice text", "notice", "Nothing was changed.")
 # Reasons that machines write into the log.

@@ -20,7 +20,9 @@ REASON = {
     "refund_refused": "Refund refused by the gateway",
     "gateway_disagrees": "The gateway says otherwise",
     "gateway_paused": "Gateway stopped by itself",
+    "webhook_disabled": "Webhooks to the shop stopped",
     "cash_receipt_failed": "Cash receipt refused or stuck",
+    "order_late_money": "Money for a part of an order that was given up",
 }
 STEP = {
     "unmatched_money": "Open the case: accept the money for its payment, or give it back.",
@@ -62,10 +64,17 @@ STEP = {
         "Check the number with the customer and ask again on the payment's page, or settle it in "
         "the gateway's own console."
     ),
+    "order_late_money": (
+        "The points were given back and are spent. Refund the payment, or deliver and ask for the "
+        "rest."
+    ),
     "refund_refused": "Read the gateway's reason in the timeline; nothing was given back.",
     "gateway_paused": (
         "Put the key, the contract or the request at the gateway right, then let it go on under "
         "Gateways. Until then nothing is charged or refunded there."
+    ),
+    "webhook_disabled": (
+        "Ask who keeps the shop's program, then enable the address and send again what it missed."
     ),
     "gateway_disagrees": (
         "Compare the payment in the gateway's own console: money may have been taken back."

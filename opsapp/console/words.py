@@ -1,16 +1,6 @@
 """Statuses in words, an icon and a colour: the same everywhere. Keys of the catalogue, no text."""
 
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """`icon` is a Bootstrap icon, `tone` one of its colours."""
-
-    text: str
-    icon: str
-    tone: str
-
+from opsapp.console.status_words import POINT_ADJUSTMENT, POINT_RESERVATION, Word
 
 UNKNOWN = Word("Unknown", "question-circle", "secondary")
 
@@ -175,6 +165,8 @@ TABLES = {
     "unmatched_money": UNMATCHED,
     "staff_account": ACCOUNT,
     "gateway_circuit": CIRCUIT,
+    "point_reservation": POINT_RESERVATION,
+    "point_adjustment": POINT_ADJUSTMENT,
 }
 
 METHOD_KIND = {
@@ -194,12 +186,14 @@ SUBJECT = {
     "checkout": "Payment link",
     "cash_receipt": "Cash receipt",
     "payment": "Payment",
+    "sign_in": "Sign-in of a shopper",
     "attempt": "Attempt",
     "refund": "Refund",
     "subscription": "Subscription",
     "subscription_block": "Pause or stop of a subscription",
     "subscription_change": "Change of a subscription",
     "order": "Order",
+    "seller": "Seller",
     "payment_method": "Payment method",
     "notice": "Notice",
     "notice_delivery": "Try at a channel",
@@ -207,6 +201,12 @@ SUBJECT = {
     "ticket": "Ticket",
     "unmatched_money": "Unmatched money",
     "staff_account": "Staff account",
+    "api_key": "API key",
+    "shop_endpoint": "Address for webhooks",
+    "shop_delivery": "Webhook to the shop",
+    "point_account": "Points",
+    "point_reservation": "Points set aside",
+    "point_adjustment": "Adjustment of points",
     "customer": "Customer",
     "consent": "Agreement",
     "terms": "Terms",
@@ -287,6 +287,7 @@ REFUND_REASONS = {
 }
 NOTICE_KIND = {
     "payment_link": "Payment link",
+    "my_page_link": "Sign-in link to my page",
     "refund_account_asked": "Bank account asked for",
     "payment_failed": "Payment failed",
     "payment_method_unusable": "Payment method cannot be used",
@@ -303,6 +304,7 @@ NOTICE_KIND = {
     "consent_withdrawn": "Agreement withdrawn",
     "method_expiring": "Payment method about to expire",
     "method_expired_update": "Payment method expired",
+    "points_expiring": "Points about to expire",
     "gateway_trouble_apology": "Apology for a fault of the gateway",
     "recovery_reminder": "Payment failed, tried again",
     "recovery_last_warning": "Last warning before suspension",
@@ -339,6 +341,9 @@ WORK = {
 PERMISSION = {
     "edit_recovery": "Edit the recovery policy",
     "manage_orders": "Make payment links",
+    "adjust_points": "Ask for adjustments of points",
+    "approve_points": "Decide adjustments of points",
+    "edit_sellers": "Add sellers and change their fees",
     "manage_receipts": "Issue and cancel cash receipts",
     "decide_uncertain": "Decide uncertain outcomes",
     "view": "See everything operational",
@@ -347,6 +352,8 @@ PERMISSION = {
     "work_tickets": "Work on tickets",
     "read_log": "Read the audit log",
     "manage_staff": "Manage staff",
+    "manage_api_keys": "Manage API keys",
+    "manage_webhooks": "Manage webhooks to the shop",
     "manage_methods": "Manage payment methods",
     "edit_failure_codes": "Edit failure codes",
     "send_notices": "Send notices again",

@@ -14,7 +14,7 @@ from opsapp.kernel.clock import seoul_midnight
 from opsapp.kernel.db import db
 from opsapp.kernel.errors import Invalid
 from opsapp.kernel.paging import Page, page_of
-from opsapp.orders.models import Order
+from opsapp.orders.models import Order, OrderLeg
 from opsapp.payments.models import Attempt, Payment, Refund
 from opsapp.payments.states import AttemptStatus, PaymentStatus, RefundStatus
 from opsapp.subscriptions.models import Subscription
@@ -160,7 +160,9 @@ def _matching(search: str) -> Select[Any]:
     arms: list[Select[Any]] = [
         select(Payment.id).where(Payment.ref == search),
         select(Payment.id).where(Payment.approval_number == search),
-        select(Order.payment_id).where(Order.order_ref == search),
+        select(OrderLeg.payment_id)
+        .join(Order, Order.id == OrderLeg.order_id)
+        .where(Order.order_ref == search, OrderLeg.payment_id.is_not(None)),
         order_ids,
         select(Attempt.payment_id).where(Attempt.gateway_key == search),
         select(Payment.id).where(Payment.customer_id.in_(people_like(search))),

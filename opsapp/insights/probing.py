@@ -13,6 +13,8 @@ from opsapp.insights import (
     probing_log,
     probing_money,
     probing_notices,
+    probing_orders,
+    probing_points,
     probing_secrets,
 )
 from opsapp.kernel.db import db, owns_transactions, transaction
@@ -34,9 +36,6 @@ NAMES = {
     "I10": "repeated failures without one ticket, or charges while suspended",
     "I11": "answers accepted under a stale fence",
     "I12": "card numbers where none may stand",
-}
-NOT_IN_USE = {
-    "I6": "points are not in use",
 }
 
 
@@ -69,9 +68,11 @@ def run_probes(*, logs_dir: Path | None = None) -> list[Row]:
     with transaction():
         asked = _ask(
             {
+                "I1": probing_orders.legs(),
                 "I3": probing_money.unfinished(),
                 "I4": probing_money.refunds(),
                 "I5": probing_books.books(),
+                "I6": probing_points.points(),
                 "I7": probing_deposits.deposits(),
                 "I8": probing_log.state_changes(),
                 "I9": probing_notices.unannounced_charges(),
@@ -80,10 +81,11 @@ def run_probes(*, logs_dir: Path | None = None) -> list[Row]:
             }
         )
     found |= asked | {
+        "I1": _joined(found["I1"], asked["I1"]),
         "I4": _joined(_listed(differences.refunds), asked["I4"]),
         "I8": _joined(_listed(seals), asked["I8"]),
     }
-    notes = NOT_IN_USE | {
+    notes = {
         "I1": f"{differences.compared} orders compared",
         "I8": f"{log.entry_count} sealed entries, {log.anchor_count} anchors",
     }

@@ -4,6 +4,7 @@ from typing import Any
 
 from sqlalchemy import FromClause, Select, Text, and_, func, literal, not_, or_, select, union_all
 
+from opsapp.insights import probing_points, probing_shares
 from opsapp.insights.probing_money import sentence, sum_where as _sum
 from opsapp.ledger.models import LedgerTransfer
 from opsapp.ledger.rules import REFUNDS, REFUNDS_IN_TRANSIT, SALES, UNMATCHED, gateway_clearing
@@ -17,7 +18,8 @@ TAKEN_BACK = ("deposit_reversed", "approval_reversed")
 
 def books() -> list[Select[str]]:
     """I5."""
-    return [_payments_off_the_ledger(), _homeless_transfers(), _accounts_off()]
+    off = [_payments_off_the_ledger(), _homeless_transfers(), _accounts_off()]
+    return [*off, *probing_shares.shares()]
 
 
 def _payments_off_the_ledger() -> Select[str]:
@@ -56,7 +58,8 @@ def _payments_off_the_ledger() -> Select[str]:
 def _homeless_transfers() -> Select[str]:
     told = sentence("transfer ", LedgerTransfer.id, " (", LedgerTransfer.kind, "): no payment")
     known = select(Payment.id).where(Payment.id == LedgerTransfer.payment_id).exists()
-    return select(told).where(not_(known))
+    needs_none = or_(probing_points.is_about_points(), probing_shares.is_about_shares())
+    return select(told).where(not_(or_(known, needs_none)))
 
 
 def _accounts_off() -> Select[str]:
@@ -90,6 +93,8 @@ def _expected_balances() -> FromClause:
         select(literal(REFUNDS), currency, refunded + pending),
         select(literal(REFUNDS_IN_TRANSIT), currency, -pending),
         *_beside_the_payments(),
+        *probing_points.expected_balances(),
+        *probing_shares.expected_balances(),
     ).subquery()
     return _summed(parts)
 

@@ -15,8 +15,10 @@ from opsapp.insights.probing_money import SUBSCRIPTION, sentence
 from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.states import MACHINES
 from opsapp.notifications.models import Notice, NoticeDelivery
+from opsapp.orders.models import OrderLeg
 from opsapp.payments.models import Attempt, GatewayEvent, Payment, Refund, UnmatchedMoney
 from opsapp.payments.states import AttemptStatus, PaymentStatus
+from opsapp.points.models import PointAdjustment, PointReservation
 from opsapp.recovery.models import Recovery, RecoveryPolicy
 from opsapp.recovery.rules import SHIPPED
 from opsapp.recovery.states import COLLECTED, OPEN, RecoveryStatus
@@ -45,8 +47,11 @@ SUBJECTS: dict[str, type[Any]] = {
     "gateway_event": GatewayEvent,
     "notice": Notice,
     "notice_delivery": NoticeDelivery,
+    "order_leg": OrderLeg,
     "payment": Payment,
     "payment_method": PaymentMethod,
+    "point_adjustment": PointAdjustment,
+    "point_reservation": PointReservation,
     "recovery": Recovery,
     "recovery_policy": RecoveryPolicy,
     "refund": Refund,

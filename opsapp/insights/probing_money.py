@@ -22,6 +22,7 @@ from opsapp.customers.models import PaymentMethod
 from opsapp.customers.states import OPEN as METHOD_OPEN, MethodStatus
 from opsapp.insights.queries import CLAIMABLE
 from opsapp.kernel.log import AuditEntry
+from opsapp.kernel.turns import is_open
 from opsapp.payments.models import Attempt, Payment, Refund
 from opsapp.payments.states import OPEN, REFUNDABLE, AttemptStatus, PaymentStatus, RefundStatus
 from opsapp.routing.models import GatewayCircuit
@@ -187,7 +188,7 @@ def _forgotten_rows(row: type[Any], open_: tuple[str, ...]) -> Select[str]:
     is_asked = row.gateway_name.not_in(resting) if hasattr(row, "gateway_name") else true()
     return select(told).where(
         is_asked,
-        row.status.in_(_values(*open_)),
+        is_open(row, open_),
         row.due_at < func.ops_now() - grace,
         or_(row.leased_until.is_(None), row.leased_until < func.clock_timestamp() - grace),
     )

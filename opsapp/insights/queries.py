@@ -26,11 +26,14 @@ from opsapp.customers.states import OPEN as METHOD_OPEN, MethodStatus
 from opsapp.kernel.db import db
 from opsapp.kernel.jobs import OutboxJob
 from opsapp.kernel.log import AuditEntry
+from opsapp.kernel.turns import is_open
 from opsapp.notifications.models import Notice
 from opsapp.notifications.states import OPEN as NOTICE_OPEN
 from opsapp.payments.models import Attempt, GatewayEvent, Refund
 from opsapp.payments.states import EVENT_OPEN, OPEN as ATTEMPT_OPEN, REFUND_OPEN
 from opsapp.recovery.queries import get_policy
+from opsapp.shop_events.models import ShopDelivery
+from opsapp.shop_events.states import MOVING as SENDING_OPEN
 from opsapp.subscriptions import queries as subscriptions, selecting
 from opsapp.subscriptions.gating import CONSENT_DAYS
 from opsapp.subscriptions.models import (
@@ -56,6 +59,7 @@ CLAIMABLE: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (Notice, NOTICE_OPEN),
     (CashReceipt, RECEIPT_OPEN),
     (BulkJob, BULK_OPEN),
+    (ShopDelivery, SENDING_OPEN),
 )
 
 
@@ -154,7 +158,7 @@ def _due(row: type[Any], open_: tuple[str, ...], soon: timedelta) -> Select[int]
     """Due now or in a moment, or held by a worker: what is in flight may still bring more."""
     limit = func.ops_now() + soon
     wants: ColumnElement[bool] = or_(row.due_at <= limit, row.leased_until.is_not(None))
-    return select(func.count()).select_from(row).where(row.status.in_(open_), wants)
+    return select(func.count()).select_from(row).where(is_open(row, open_), wants)
 
 
 def _named(name: str, count: Select[int]) -> Select[str, int]:

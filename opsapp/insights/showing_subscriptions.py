@@ -150,8 +150,8 @@ def find_method_of(link: Link) -> int:
     return found
 
 
-def picture(subscription_id: int) -> Picture:
-    """Raises NotFound."""
+def picture(subscription_id: int, *, brief: bool = False) -> Picture:
+    """`brief`: one statement, without blocks, changes and payments. Raises NotFound."""
     found = db.session.execute(
         select(Subscription, Customer, Plan.name, PaymentMethod)
         .join(Customer, Customer.id == Subscription.customer_id)
@@ -162,7 +162,7 @@ def picture(subscription_id: int) -> Picture:
     if found is None:
         raise NotFound(noun="subscription", id=subscription_id)
     row, customer, plan, method = found
-    blocks = blocking.list_open_blocks(subscription_id)
+    blocks = [] if brief else blocking.list_open_blocks(subscription_id)
     return Picture(
         subscription_id=row.id,
         customer_id=row.customer_id,
@@ -174,15 +174,15 @@ def picture(subscription_id: int) -> Picture:
         quantity=row.quantity,
         interval=row.interval,
         interval_count=row.interval_count,
-        next_on=_next_on(row),
+        next_on=next_charge_on(row),
         period_ends_on=max(seoul_date(row.next_due_at), seoul_date(clock.now())),
         ends_on=row.ends_on,
         is_trial=row.trial_ends_on is not None and row.next_period_index == 0,
         paused_until=_paused_until(blocks),
         causes=frozenset(block.cause for block in blocks),
-        method=_shown(method),
-        change=_change(subscription_id),
-        payments=_payments(subscription_id),
+        method=shown_method(method),
+        change=None if brief else _change(subscription_id),
+        payments=[] if brief else _payments(subscription_id),
     )
 
 
@@ -192,16 +192,16 @@ def list_charged_to(method_id: int) -> list[Picture]:
 
 
 def get_method(method_id: int) -> ShownMethod:
-    return _shown(db.session.get_one(PaymentMethod, method_id))
+    return shown_method(db.session.get_one(PaymentMethod, method_id))
 
 
 def find_registered(link_id: int) -> ShownMethod | None:
     """The method that was given through the link last."""
     registered = list_registered_by(link_id)
-    return _shown(registered[0]) if registered else None
+    return shown_method(registered[0]) if registered else None
 
 
-def _shown(method: PaymentMethod) -> ShownMethod:
+def shown_method(method: PaymentMethod) -> ShownMethod:
     return ShownMethod(
         method.id,
         method.gateway_name,
@@ -218,7 +218,8 @@ def label_of(label: str, last4: str | None) -> str:
     return " ".join(part for part in (label, f"**** {last4}" if last4 else "") if part)
 
 
-def _next_on(row: Subscription) -> date | None:
+def next_charge_on(row: Subscription) -> date | None:
+    """None while nothing will be charged."""
     day = seoul_date(row.next_due_at)
     is_last = row.ends_on is not None and day >= row.ends_on
     stands_still = row.is_billing_blocked or row.status in (

@@ -5,7 +5,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, fun
 from sqlalchemy.orm import Mapped, mapped_column
 
 from opsapp.kernel.db import Base
-from opsapp.kernel.turns import Claimable, due_index
+from opsapp.kernel.turns import Claimable, due_index, open_column
 from opsapp.notifications.states import DELIVERY, NOTICE, OPEN
 
 MEDIA = ("email", "short")
@@ -20,7 +20,10 @@ class Notice(Claimable, Base):
         # The subject first: the same index finds what was told about something.
         UniqueConstraint("subject_type", "subject_id", "kind", "customer_id"),
         Index("notices_customer", "customer_id", "id"),
-        due_index("notices", OPEN),
+        due_index("notices"),
+        # Neither a hint nor a claim touches an indexed column: on the row's own page, no index is
+        # written for them.
+        {"postgresql_with": {"fillfactor": 50}},
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -35,6 +38,7 @@ class Notice(Claimable, Base):
     place: Mapped[int] = mapped_column(server_default="0")
     values: Mapped[dict[str, Any]]  # ids, amounts, dates: no personal data
     status: Mapped[str] = mapped_column(default=NOTICE.start.value)
+    is_open: Mapped[bool] = open_column(OPEN)
     # Called back while it was under way or gone out: no further try follows.
     is_called_back: Mapped[bool] = mapped_column(server_default=text("false"))
     error: Mapped[str | None]

@@ -63,6 +63,8 @@ SAMPLES: dict[str, Any] = {
     "attempt": 1,
     "attempts_max": 3,
     "left": 0,
+    "points": "3,000",
+    "last_on": "2026-11-30",
 }
 _READERS = {"ko": "홍길동", "en": "Jane Doe"}
 

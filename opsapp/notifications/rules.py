@@ -26,6 +26,9 @@ RINGING = frozenset({"sms", "fcm", "webpush"})
 PHONE_FIRST = ("sms", "fcm", "webpush", "email")
 PUSH_FIRST = ("fcm", "webpush", "email", "sms")
 MAIL_ONLY = ("email",)
+# Begun where they asked from, and gone around: never by push, which shows on a locked screen.
+SIGN_IN = ("sms", "email", "sms")
+SIGN_IN_PLACE = {"sms": 0, "email": 1}
 
 EMAIL, SHORT = "email", "short"
 LOCALES = ("ko", "en")
@@ -61,6 +64,7 @@ _METHOD = Opening("payment_method", "/my/payment-method/", timedelta(days=30))
 LINKED = {
     # Longer than any payment link lives: the page itself says when it is over.
     "payment_link": Opening("checkout", "/pay/", timedelta(days=33)),
+    "my_page_link": Opening("my_page", "/my/sign-in/", timedelta(minutes=15)),
     "refund_account_asked": Opening("refund_account", "/my/refund-account/", timedelta(days=7)),
     "upcoming_charge": _SUBSCRIPTION,
     "trial_ending": _SUBSCRIPTION,
@@ -77,6 +81,7 @@ LINKED = {
 KINDS = {
     "payment_link": Kind((*_MONEY, "title", "pay_by"), urgent=True),
     "refund_account_asked": Kind(_MONEY, urgent=True),
+    "my_page_link": Kind((), order=SIGN_IN, urgent=True),
     "deposit_requested": Kind((*_MONEY, "bank", "account", "due_at"), urgent=True),
     "refund_made": Kind((*_MONEY, "at"), order=PUSH_FIRST),
     "payment_failed": Kind((*_MONEY, "at")),
@@ -91,6 +96,7 @@ KINDS = {
     "consent_withdrawn": Kind((), ("plan",), order=PUSH_FIRST),
     "method_expiring": Kind(("method_label", "expires_on")),
     "method_expired_update": Kind((), ("method_label", "expires_on")),
+    "points_expiring": Kind(("points", "last_on"), order=PUSH_FIRST),
     "gateway_trouble_apology": Kind((*_MONEY, "next_try_at"), order=PUSH_FIRST),
     "recovery_reminder": Kind(_RECOVERY),
     "recovery_last_warning": Kind(_RECOVERY),

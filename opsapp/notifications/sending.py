@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from opsapp.customers.events import MethodsLost
-from opsapp.kernel import clock, log as audit_log
+from opsapp.customers.events import MethodsLost, SignInsAsked
+from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.crypto import seal
-from opsapp.kernel.db import bulk_insert, bulk_update, within_transaction
+from opsapp.kernel.db import bulk_update, within_transaction
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.ids import new_ref
 from opsapp.kernel.states import RowMove
@@ -24,6 +24,7 @@ from opsapp.notifications.errors import CalledBack, NotEnded
 from opsapp.notifications.events import DepositAccount, TellsOfPayments, TellsOfRefunds
 from opsapp.notifications.models import Notice
 from opsapp.notifications.states import ENDED, NOTICE, NoticeStatus
+from opsapp.points.events import PointsExpiring
 
 _REACTION = Actor("worker", "notifications.sending")
 _SUBSCRIPTION = "subscription"
@@ -43,6 +44,7 @@ class NewNotice:
     customer_id: int
     values: dict[str, Any]
     not_before: datetime | None = None
+    place: int = 0  # in the kind's order of channels, from which one is looked for
 
 
 @within_transaction
@@ -50,8 +52,8 @@ def queue_notices(wishes: Sequence[NewNotice], *, by: Actor) -> int:
     """Returns how many are new: a customer is told once per kind and subject."""
     if not wishes:
         return 0
-    start, now = NOTICE.start.value, clock.now()
-    queued = bulk_insert(
+    now = clock.now()
+    queued = NOTICE.begin_many(
         Notice,
         [
             {
@@ -61,19 +63,12 @@ def queue_notices(wishes: Sequence[NewNotice], *, by: Actor) -> int:
                 "subject_id": wish.subject_id,
                 "customer_id": wish.customer_id,
                 "values": wish.values,
-                "status": start,
                 "due_at": wish.not_before or now,
+                "place": wish.place,
             }
             for wish in wishes
         ],
-        returning=("id", "kind"),
-        or_nothing=True,
-    )
-    audit_log.record_many(
-        [
-            audit_log.Entry("notice.queued", "notice", row.id, because=row.kind, to_state=start)
-            for row in queued
-        ],
+        because="kind",
         by=by,
     )
     return len(queued)
@@ -278,6 +273,43 @@ def on_methods_lost(event: MethodsLost) -> None:
                 {"at": at},
             )
             for fact in event.methods
+        ],
+        by=_REACTION,
+    )
+
+
+@within_transaction
+def on_sign_ins_asked(event: SignInsAsked) -> None:
+    """Where they look is tried first: the telephone, or the inbox."""
+    queue_notices(
+        [
+            NewNotice(
+                "my_page_link",
+                "sign_in",
+                fact.ask_id,
+                fact.customer_id,
+                {"link_subject": {"type": "customer", "id": fact.customer_id}},
+                place=rules.SIGN_IN_PLACE["sms" if fact.by_phone else "email"],
+            )
+            for fact in event.asks
+        ],
+        by=_REACTION,
+    )
+
+
+@within_transaction
+def on_points_expiring(event: PointsExpiring) -> None:
+    """Their last day is near: whoever has them may still spend them."""
+    queue_notices(
+        [
+            NewNotice(
+                "points_expiring",
+                "point_lot",
+                fact.lot_id,
+                fact.customer_id,
+                {"points": f"{fact.points:,}", "last_on": fact.expires_on.isoformat()},
+            )
+            for fact in event.lots
         ],
         by=_REACTION,
     )

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from opsapp.customers.models import Customer, PaymentMethod
 from opsapp.kernel.db import db
+from opsapp.kernel.turns import is_open
 from opsapp.ledger.models import LedgerTransfer
 from opsapp.notifications.models import Notice
 from opsapp.payments.models import Attempt, Payment, Refund
@@ -194,7 +195,7 @@ def _next_moments() -> Any:
     rows = {
         work.name: select(func.min(func.greatest(work.model.due_at, work.model.leased_until)))
         .select_from(work.model)
-        .where(work.model.status.in_([status.value for status in work.open]))
+        .where(is_open(work.model, work.open))
         for work in WORK
     }
     return union_all(

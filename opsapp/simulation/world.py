@@ -21,6 +21,7 @@ from opsapp.kernel.turns import Work
 from opsapp.notifications import delivering
 from opsapp.notifications.waking import NOTICES
 from opsapp.payments import applying, charging, comparing, receiving, refunding
+from opsapp.points import expiring as points_expiring
 from opsapp.reactions import WORK
 from opsapp.recovery import following
 from opsapp.routing.queries import list_gateway_names
@@ -117,7 +118,12 @@ class World:
         for step in TIMETABLE:
             with transaction():
                 step()
-        for sweep in (_tell_of_prices, expiring.tell_of_expiring):
+        for sweep in (
+            _tell_of_prices,
+            expiring.tell_of_expiring,
+            points_expiring.expire_due,
+            points_expiring.tell_of_expiring,
+        ):
             _in_slices(sweep)
 
     def look_into_books(self) -> None:

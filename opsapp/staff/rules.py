@@ -35,8 +35,13 @@ class Permission(StrEnum):
     EDIT_NOTICES = "edit_notices"
     EDIT_TERMS = "edit_terms"
     EDIT_PLANS = "edit_plans"
+    EDIT_SELLERS = "edit_sellers"
     EXPORT_CONSENTS = "export_consents"
     RUN_BILLING = "run_billing"
+    ADJUST_POINTS = "adjust_points"
+    APPROVE_POINTS = "approve_points"
+    MANAGE_API_KEYS = "manage_api_keys"
+    MANAGE_WEBHOOKS = "manage_webhooks"
 
 
 P = Permission
@@ -56,7 +61,15 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         }
     ),
     Role.FINANCE: frozenset(
-        {P.VIEW, P.REFUND, P.DECIDE_UNCERTAIN, P.MANAGE_RECEIPTS, P.RUN_BILLING}
+        {
+            P.VIEW,
+            P.REFUND,
+            P.DECIDE_UNCERTAIN,
+            P.MANAGE_RECEIPTS,
+            P.RUN_BILLING,
+            P.ADJUST_POINTS,
+            P.APPROVE_POINTS,
+        }
     ),
     Role.ADMIN: frozenset(Permission),
     Role.AUDITOR: frozenset({P.VIEW, P.READ_LOG}),

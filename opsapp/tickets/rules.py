@@ -8,6 +8,7 @@ ANSWER_WITHIN = timedelta(hours=24)
 _WITHIN = {
     "gateway_paused": timedelta(hours=1),  # nothing is charged there until somebody has looked
     "uncertain_attempt": timedelta(hours=4),
+    "webhook_disabled": timedelta(hours=4),  # the shop hears of nothing
     "refund_stuck": timedelta(hours=4),
     "gateway_disagrees": timedelta(hours=4),
     "refund_account_asked": timedelta(days=7),  # as long as the customer's link works

@@ -69,8 +69,8 @@ def _of_refusals() -> Iterator[str]:
     """message and remedy of every OpsError that this door can meet."""
     rooms = (
         "bulk", "cash_receipts", "catalog", "checkout", "consents", "customers", "failures",
-        "kernel", "notifications", "payments", "recovery", "routing", "staff", "subscriptions",
-        "tickets",
+        "kernel", "notifications", "orders", "payments", "points", "programs", "recovery",
+        "routing", "shop_events", "staff", "subscriptions", "tickets",
     )  # fmt: skip
     files = [ROOT / "opsapp" / room / "errors.py" for room in rooms]
     for file in [*filter(Path.exists, files), ROOT / "opsapp/kernel/paging.py"]:

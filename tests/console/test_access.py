@@ -11,9 +11,12 @@ VALUES = {
     "unmatched_id": 1, "subject_id": 1, "kind": "attempt", "job_id": 1,
     "notice_id": 1, "notice_kind": "payment_failed", "medium": "email",
     "terms_kind": "privacy", "terms_id": 1, "consent_id": 1, "plan_id": 1, "change_id": 1,
-    "recovery_id": 1, "policy_id": 1, "run_id": 1,
+    "order_id": 1, "leg_id": 1, "seller_id": 1, "key_id": 1,
+    "adjustment_id": 1, "recovery_id": 1, "policy_id": 1, "run_id": 1,
+    "endpoint_id": 1, "delivery_id": 1,
 }  # fmt: skip
 ACTIONS = {
+    "console.shop_webhooks.act": "test",
     "console.subscriptions.preview": "pause",
     "console.subscriptions.act": "pause",
     "console.staff.act": "disable",
@@ -21,7 +24,9 @@ ACTIONS = {
     "console.gateways.change_route": "move_up",
     "console.customers.act": "block",
     "console.orders.act": "cancel",
+    "console.order_page.refund": "review",
     "console.plans.add": "review",
+    "console.points.decide": "approve",
     "console.recovery.act": "retry",
     "console.runs.preview": "pause",
     "console.runs.act": "pause",

@@ -5,7 +5,9 @@ import re
 import pytest
 
 from opsapp.notifications import delivering
+from opsapp.payments import charging
 from tests.factories import payments as make, receipts
+from tests.factories.buyers import Buyer, charge, picture, states
 from tests.factories.checkouts import Shopper
 from tests.portal.conftest import with_window
 
@@ -126,3 +128,29 @@ def test_an_auditor_sees_links_and_receipts_and_makes_none(as_role, customer_id)
     assert auditor.get("/console/orders/").status_code == 200
     assert auditor.get("/console/cash-receipts/").status_code == 200
     assert auditor.get(f"/console/orders/customers/{customer_id}/links/new").status_code == 403
+
+
+def test_staff_give_a_failed_part_of_an_order_up_and_never_one_that_may_be_paid(
+    house, cs, as_role, gateway
+):
+    with house.app_context():
+        buyer = Buyer()
+        order_id = buyer.place()
+        one_off = next(leg.leg for leg in picture(order_id).legs if leg.leg.kind == "one_off")
+    act = f"/console/orders/{order_id}/legs/{one_off.id}/give-up"
+    gateway.faults(lost_after=1.0, inquiry_failures=1.0)
+    with house.app_context():
+        charging.execute_attempts(make.attempt_ids([one_off.payment_id]), by=make.BY)
+    assert cs.post(act).status_code == 409
+    gateway.faults(declines={"REJECT_CARD_PAYMENT": 1.0})
+    with house.app_context():
+        other = buyer.place(order_ref="another-order", points=2_000)
+        charge(other)
+        leg_id = picture(other).legs[0].leg.id
+    page = f"/console/orders/{other}"
+    assert "이 결제 건 포기" in cs.get(page).text
+    assert as_role("auditor").post(f"{page}/legs/{leg_id}/give-up").status_code == 403
+    assert cs.post(f"{page}/legs/{leg_id}/give-up").status_code == 302
+    with house.app_context():
+        assert states(other)[1] == {"one_off": "released", "subscription": "failed"}
+        assert buyer.balance() == (2_000, 3_000)

@@ -16,6 +16,9 @@ LISTS = (
     "/console/recovery/", "/console/recovery/?view=list", "/console/recovery/policies/",
     "/console/recovery/policies/1", "/console/recovery/policies/new",
     "/console/jobs/runs/", "/console/jobs/runs/1", "/console/jobs/runs/1/pause",
+    "/console/settings/sellers/",
+    "/console/points/", "/console/points/adjustments", "/console/points/books",
+    "/console/points/customers/1",
     "/console/subscriptions/calendar/", "/console/subscriptions/calendar/day?show=planned",
 )  # fmt: skip
 ADMIN_LISTS = ("/console/audit/", "/console/staff/")

@@ -23,8 +23,8 @@ LINES_PER_FUNCTION = 50
 BANNED_NAMES = {"utils", "helpers", "common", "misc", "service", "services", "manager", "managers"}
 ROOMS = {
     "anomalies", "audit", "bulk", "cash_receipts", "catalog", "checkout", "consents", "customers",
-    "failures", "insights", "ledger", "notifications", "orders", "payments", "points", "recovery",
-    "routing", "settlement", "staff", "subscriptions", "tickets",
+    "failures", "insights", "ledger", "notifications", "orders", "payments", "points", "programs",
+    "recovery", "routing", "settlement", "shop_events", "staff", "subscriptions", "tickets",
 }  # fmt: skip
 ROOM_FILES = {
     "__init__", "models", "states", "rules", "queries", "waking", "events", "jobs", "errors",
@@ -238,7 +238,7 @@ def test_every_job_outlives_its_chunk_and_the_longest_call(settings):
 def test_every_append_only_table_has_its_triggers_and_no_rights(owner):
     tables = (
         "audit_entries", "audit_seals", "ledger_transfers", "deposits", "decisions", "terms",
-        "consents", "consent_withdrawals",
+        "consents", "consent_withdrawals", "point_entries",
     )  # fmt: skip
     triggers = {
         row[0]

@@ -31,10 +31,6 @@ def test_an_empty_installation_violates_nothing(app: Flask) -> None:
     assert sum(row.violations for row in run_probes()) == 0
 
 
-def test_what_does_not_exist_yet_says_so(app: Flask) -> None:
-    assert find("I6").note == "points are not in use"
-
-
 def test_i1_a_capture_of_another_amount_is_found(shop: Scene, spoil: Spoil) -> None:
     spoil(
         "UPDATE payments SET amount_minor = 129001, captured_minor = 129001 "

@@ -2,8 +2,11 @@
 
 from opsapp.audit import sealing
 from opsapp.checkout import ending as checkout_ending
+from opsapp.customers import signing_in
 from opsapp.kernel import jobs, timetable
+from opsapp.orders import releasing
 from opsapp.payments import comparing
+from opsapp.points import expiring as points_expiring
 from opsapp.simulation import world
 from opsapp.simulation.luck import Luck
 from workers import jobs as worker_jobs, scheduler
@@ -13,12 +16,22 @@ from workers.schedule import TIMETABLE
 # Done by the world in its own way, or about what the world does not have.
 ELSEWHERE = {
     checkout_ending.expire,
+    releasing.release_due,
     comparing.order_looks,
+    points_expiring.expire_all,
+    points_expiring.tell_all,
     sealing.anchor,
     jobs.purge_history,
     timetable.purge_slots,
+    signing_in.answer_waiting,
+    signing_in.purge,
 }
-WITHOUT = {"bulk.run", "cash_receipts.execute_receipts", "payments.look_into_latest"}
+WITHOUT = {
+    "customers.answer_sign_ins",
+    "bulk.run",
+    "cash_receipts.execute_receipts",
+    "payments.look_into_latest",
+}
 
 
 def test_the_world_knows_every_job_of_the_workers():

@@ -1,5 +1,5 @@
 """One module per room, one function per job. Imported before the first job."""
 
-from workers.jobs import bulk, cash_receipts, customers, notifications, payments
+from workers.jobs import bulk, cash_receipts, customers, notifications, payments, shop_events
 
-__all__ = ["bulk", "cash_receipts", "customers", "notifications", "payments"]
+__all__ = ["bulk", "cash_receipts", "customers", "notifications", "payments", "shop_events"]
