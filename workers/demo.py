@@ -20,6 +20,8 @@ from sqlalchemy import func, select
 
 from opsapp import create_app
 from opsapp.catalog.planning import add_plans
+from opsapp.catalog.queries import list_sellers_by_ref
+from opsapp.catalog.registering_sellers import add_seller
 from opsapp.customers import issuing
 from opsapp.customers.payment_methods import VIRTUAL_ACCOUNT, NewMethod, add_methods
 from opsapp.customers.queries import get_charge_keys, list_customers, list_methods
@@ -31,8 +33,9 @@ from opsapp.kernel.db import db, transaction, within_transaction
 from opsapp.kernel.diagnostics import name_process
 from opsapp.kernel.log import AuditEntry, Entry, record
 from opsapp.kernel.money import Money
-from opsapp.orders.placing import NewOrder, place_orders
+from opsapp.orders.placing import LineWish, NewOrder, place_orders
 from opsapp.orders.queries import list_latest, list_orders
+from opsapp.orders.states import ONE_OFF
 from opsapp.payments.refunding import RefundWish, request_refund
 from opsapp.points import earning
 from opsapp.points.queries import list_balances
@@ -75,6 +78,7 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SUBJECT = "demo"
 # What must end before the next day begins; notices and seals may lag behind.
 _OF_THE_DAY = frozenset({"subscriptions_due", "payment_methods_due", "attempts_due", "refunds_due"})
+_SELLER_REFS = [each.ref for each in merchant.SELLERS]
 _CHARGEABLE = (SubscriptionStatus.ACTIVE,)
 _OWING = (SubscriptionStatus.PAST_DUE, SubscriptionStatus.SUSPENDED)
 _PAUSED = (SubscriptionStatus.PAUSED,)
@@ -204,23 +208,47 @@ def _order(day: int) -> None:
     """Some of the subscribers buy something else too."""
     known = list(list_subscriptions(limit=LOOKED_AT, statuses=_CHARGEABLE))
     purses = list_balances([row.customer_id for row in known])
+    sellers = _sellers()
     wishes = []
     for number in range(ORDERS_PER_DAY):
         if not known:
             return
         buyer = known[int(draw(day, number, "buyer") * len(known))]
-        title, won = merchant.GOODS[int(draw(day, number, "goods") * len(merchant.GOODS))]
+        lines = _basket(day, number, sellers)
+        won = sum(line.amount.minor for line in lines)
         usable = [m for m in list_methods(buyer.customer_id) if m.status == "active"]
         if usable:
             purse = purses.pop(buyer.customer_id, None)  # spent on one order of the day
             wishes.append(
                 NewOrder(
-                    f"demo-{day:03}-{number}", buyer.customer_id, usable[0].id, title,
-                    Money(won, "KRW"), points=min(purse.available, won // 2) if purse else 0,
+                    f"demo-{day:03}-{number}", buyer.customer_id, usable[0].id, _title(lines),
+                    lines=lines, points=min(purse.available, won // 2) if purse else 0,
                     hold_until=clock.now() + HOLD,
                 )
             )  # fmt: skip
     place_orders(wishes, by=BY)
+
+
+def _basket(day: int, number: int, sellers: dict[str, int]) -> tuple[LineWish, ...]:
+    """One thing, or two that may be of two sellers."""
+    first = int(draw(day, number, "goods") * len(merchant.GOODS))
+    count = 2 if draw(day, number, "basket") < 0.4 else 1
+    chosen = [merchant.GOODS[(first + 3 * n) % len(merchant.GOODS)] for n in range(count)]
+    return tuple(
+        LineWish(ONE_OFF, title, 1, Money(won, "KRW"), seller_id=sellers.get(seller))
+        for title, won, seller in chosen
+    )
+
+
+def _title(lines: Sequence[LineWish]) -> str:
+    return lines[0].title + (f" 외 {len(lines) - 1}건" if len(lines) > 1 else "")
+
+
+def _sellers() -> dict[str, int]:
+    """Ids by reference; one that somebody has changed meanwhile stays as it is."""
+    known = {ref: row.id for ref, row in list_sellers_by_ref(_SELLER_REFS).items()}
+    missing = [each for each in merchant.SELLERS if each.ref not in known]
+    return known | {each.ref: add_seller(each, by=BY) for each in missing}
 
 
 def _change_cards(day: int) -> list[int]:

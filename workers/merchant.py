@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from typing import TypeVar
 
 from opsapp.catalog.planning import NewPlan
+from opsapp.catalog.registering_sellers import NewSeller
 from opsapp.customers.registering import NewCustomer
 from opsapp.kernel.money import Money
 
@@ -21,15 +22,21 @@ _GIVEN = (
     "은주", "영호", "미경", "성민", "정훈", "혜진", "상현", "보라", "나래", "다온",
 )  # fmt: skip
 _ENGLISH = ("Emma Wilson", "Liam Carter", "Sofia Rossi", "Noah Meyer", "Mia Tanaka")
-GOODS = (
-    ("머그컵 2개", 24_000),
-    ("원두 선물세트", 38_500),
-    ("텀블러", 29_900),
-    ("무선 이어폰", 89_000),
-    ("가습기 필터", 15_900),
-    ("캠핑 의자", 54_000),
-    ("여행용 파우치", 12_900),
-    ("블루투스 스피커", 129_000),
+SELLERS = (
+    NewSeller("roastery", "느린 로스터리", 800),
+    NewSeller("soundlab", "소리공방", 1_150),
+    NewSeller("outdoor", "바깥살림", 950),
+)
+# Each by the seller whose it is; without one the house sells it itself.
+GOODS: tuple[tuple[str, int, str], ...] = (
+    ("머그컵 2개", 24_000, ""),
+    ("원두 선물세트", 38_500, "roastery"),
+    ("텀블러", 29_900, "roastery"),
+    ("무선 이어폰", 89_000, "soundlab"),
+    ("가습기 필터", 15_900, ""),
+    ("캠핑 의자", 54_000, "outdoor"),
+    ("여행용 파우치", 12_900, "outdoor"),
+    ("블루투스 스피커", 129_000, "soundlab"),
 )
 REFUND_REASONS = ("단순 변심", "상품 불량", "배송 지연", "중복 주문")
 
