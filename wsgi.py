@@ -2,4 +2,5 @@
 
 from opsapp import create_app
 
-app = create_app()
+# A connection for each thread: one more would be opened and closed at every use.
+app = create_app(pool={"pool_size": 16})

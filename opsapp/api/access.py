@@ -5,7 +5,9 @@ POST runs in one transaction with its kept answer; a GET writes nothing.
 """
 
 import re
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -23,23 +25,30 @@ from opsapp.api.errors import (
     ScopeMissing,
     UnsupportedMediaType,
 )
+from opsapp.api.idempotency import ActTogether, Call
 from opsapp.kernel import jobs
 from opsapp.kernel.actors import Actor
-from opsapp.kernel.db import transaction
+from opsapp.kernel.db import end_reading, transaction
 from opsapp.kernel.errors import OpsError
+from opsapp.kernel.gathering import Gathering
+from opsapp.kernel.log import origin
 from opsapp.programs import installing, issuing, queries, rules
+from opsapp.programs.answering import Answer, Asked
 from opsapp.programs.queries import KnownKey
 from opsapp.programs.rules import Scope
 from opsapp.settings import current
 
 PREFIX = "/api/"
 SEEN_EVERY_S = 60  # a key is written as used at most this often
+RECALLED_S = 1.0
+TOGETHER_MAX = 32
 
 Q = TypeVar("Q", bound=BaseModel)
 
 View = Callable[..., BaseModel]
 Served = Callable[..., Response]
 
+_recalled: dict[str, tuple[KnownKey, float]] = {}
 _BEARER = re.compile(r"Bearer +([!-~]{8,200})", re.IGNORECASE)
 
 
@@ -55,13 +64,16 @@ def scoped(
     body: type[BaseModel] | None = None,
     query: type[BaseModel] | None = None,
     status: int = 200,
+    together: ActTogether | None = None,
 ) -> Callable[[View], Served]:
     """Declare a route: its scope, its operationId, what it takes and what it gives back.
 
     The view gets `body` and `query` as they were declared and returns an `answers`. Views of a
-    POST, PATCH or DELETE are called inside transaction().
+    POST, PATCH or DELETE are called inside transaction(); of a POST that many send at once,
+    `together` answers those it can in one of them, and the view the others.
     """
     operation = Operation(name, Scope(scope), answers, body, query, status)
+    gathering = _gathering(together, status) if together is not None else None
 
     def declare(view: View) -> Served:
         @wraps(document.describe(view, operation))
@@ -71,16 +83,20 @@ def scoped(
             if body is not None:
                 values["body"] = read_body(body)
             if request.method == "POST":
-                return idempotency.once(
-                    key().id, values.get("body"), lambda: view(**values), status
-                )
+                asked = idempotency.read_asked(key().id, values.get("body"))
+                if gathering is not None:
+                    if (answer := _ask_together(gathering, asked, values["body"])) is not None:
+                        return idempotency.first(answer)
+                    _look_up(again=True)
+                return idempotency.once(asked, lambda: view(**values), status)
             if request.method in ("GET", "HEAD"):
                 return _json(view(**values), status)
             with transaction():
-                answer = view(**values)
-            return _json(answer, status)
+                told = view(**values)
+            return _json(told, status)
 
         serve.operation = operation  # type: ignore[attr-defined]
+        serve.is_gathered = gathering is not None  # type: ignore[attr-defined]
         return serve
 
     return declare
@@ -174,13 +190,9 @@ def _guard() -> Response | None:
 
 def _let_in() -> None:
     """Raises NotAuthenticated, InstallationDiffers, RateLimited, ScopeMissing."""
-    found = _BEARER.fullmatch(request.headers.get("Authorization", ""))
-    secret = found[1] if found else ""
-    known = queries.find_key(rules.prefix_of(secret)) if secret else None
-    if known is None or not rules.fits(secret, known.secret_hash):
-        raise NotAuthenticated
-    installing.check(known.livemode)
-    g.api_key = known
+    # What is gathered asks whether the key is good in its own transaction.
+    is_gathered = getattr(current_app.view_functions[str(request.endpoint)], "is_gathered", False)
+    known = _look_up(again=not is_gathered)
     count = jobs.count_within(f"api:{known.id}", seconds=1)
     if count is not None and count > current().api_rate_per_s_max:
         raise RateLimited
@@ -190,6 +202,41 @@ def _let_in() -> None:
     if known.used_s_ago is None or known.used_s_ago >= SEEN_EVERY_S:
         with transaction():
             issuing.note_use(known.id)
+        _recalled[known.prefix] = replace(known, used_s_ago=0.0), time.monotonic()
+
+
+def _look_up(*, again: bool) -> KnownKey:
+    """The key that was sent, as it is now or was a second ago. Raises NotAuthenticated and
+    InstallationDiffers.
+    """
+    found = _BEARER.fullmatch(request.headers.get("Authorization", ""))
+    secret = found[1] if found else ""
+    prefix = rules.prefix_of(secret)
+    known, read_at = (None, 0.0) if again else _recalled.get(prefix, (None, 0.0))
+    if known is None or time.monotonic() > read_at + RECALLED_S:
+        known = queries.find_key(prefix) if secret else None
+        if known is not None:
+            _recalled[prefix] = known, time.monotonic()
+    if known is None or not rules.fits(secret, known.secret_hash):
+        raise NotAuthenticated
+    installing.check(known.livemode)
+    g.api_key = known
+    return known
+
+
+def _gathering(together: ActTogether, status: int) -> Gathering[Call, Answer]:
+    return Gathering(
+        lambda calls: idempotency.once_together(calls, together, status),
+        alike=lambda call: call.asked.key_id,
+        at_most=TOGETHER_MAX,
+    )
+
+
+def _ask_together(
+    gathering: Gathering[Call, Answer], asked: Asked, body: BaseModel
+) -> Answer | None:
+    end_reading()
+    return gathering.ask(Call(asked, body, current_actor(), origin.get()))
 
 
 def _json(answer: BaseModel, status: int) -> Response:

@@ -1,13 +1,13 @@
 """Orders: placed once, charged in legs, given back leg by leg or line by line."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any, cast
 
 from flask import Blueprint
 
 from opsapp.api import access, carts, idempotency
 from opsapp.api.access import scoped
+from opsapp.api.idempotency import Call
 from opsapp.api.order_schemas import (
     NewOrder,
     NewOrderRefund,
@@ -33,11 +33,33 @@ from opsapp.programs.rules import Scope
 
 routes = Blueprint("orders", __name__, url_prefix="/orders")
 
-NOTHING_KNOWN = Refs({}, {}, {})
+
+def create_together(calls: Sequence[Call]) -> list[Order | None]:
+    """Carts of goods without points, of one program; the others go through `create`."""
+    read, known = carts.read_goods([(call.body, call.origin) for call in calls])
+    chosen: dict[str, NewCart] = {}
+    for cart in read:
+        if cart is not None:
+            chosen.setdefault(cart.order_ref, cart)
+    if not chosen:
+        return [None] * len(calls)
+    order_ids = placing.place_goods(list(chosen.values()), by=calls[0].by)
+    told = dict(zip(chosen, _orders(order_ids, known), strict=True))
+    return [
+        told[cart.order_ref] if cart is not None and chosen[cart.order_ref] is cart else None
+        for cart in read
+    ]
 
 
 @routes.post("")
-@scoped(Scope.ORDERS_WRITE, "createOrder", body=NewOrder, answers=Order, status=201)
+@scoped(
+    Scope.ORDERS_WRITE,
+    "createOrder",
+    body=NewOrder,
+    answers=Order,
+    status=201,
+    together=create_together,
+)
 def create(body: NewOrder) -> Order:
     """Place a cart: what is bought once is one leg, each subscription one of its own.
 
@@ -45,20 +67,9 @@ def create(body: NewOrder) -> Order:
     """
     method = body.payment_method
     customer_id = serving_customers.get_customer_id(body.customer)
+    method_id = serving_customers.get_method_id(method) if method else None
     lines = carts.read_lines(body.lines)
-    cart = NewCart(
-        body.id,
-        customer_id,
-        body.title,
-        lines,
-        points=body.points,
-        payment_method_id=serving_customers.get_method_id(method) if method else None,
-        method_kind=body.method_kind,
-        on_failure=body.on_failure,
-        hold_for=timedelta(days=body.hold_days),
-        consents=tuple(body.consents),
-        by_channel="api",
-    )
+    cart = carts.cart_of(body, customer_id, method_id, lines)
     # Nobody looks at a page meanwhile: what is due is swept within a second, many at a time.
     order_id = placing.place_cart(cart, by=access.current_actor(), hurry=False)
     known = Refs({customer_id: body.customer}, {}, carts.sellers_of(body.lines, lines))
@@ -116,7 +127,7 @@ def list_refunds(order_id: str, query: ListQuery) -> OrderRefundList:
     return OrderRefundList(**listed(page, _refund))
 
 
-def _orders(order_ids: Sequence[int], known: Refs = NOTHING_KNOWN) -> list[Order]:
+def _orders(order_ids: Sequence[int], known: Refs = carts.NOTHING_KNOWN) -> list[Order]:
     """`known`: what need not be read again."""
     pictures = queries.list_pictures(order_ids)
     lines = [line for picture in pictures.values() for line in picture.lines]

@@ -37,7 +37,7 @@ ACCOUNT_COLUMNS = {
     "totp_secret": "second factor (TOTP secret)",
 }
 WEB_PROCESSES = 2
-WEB_THREADS = 4
+WEB_THREADS = 16  # most of them wait: what they ask for is written together
 # The sandbox answers within a second, so a dead worker's lease may end soon, and it tolerates
 # more calls in flight than a vendor's test environment.
 SANDBOX_LIMITS = {

@@ -44,12 +44,25 @@ def get_method(method_ref: str) -> Any:
     return found
 
 
+def get_method_by_id(method_id: int) -> Any:
+    return db.session.execute(_methods().where(PaymentMethod.id == method_id)).one()
+
+
 def get_method_id(method_ref: str) -> int:
     """Raises NotFound."""
     found = db.session.scalars(_method_id(), {"ref": method_ref}).one_or_none()
     if found is None:
         raise NotFound(noun="payment method", id="")
     return found
+
+
+def list_ids_of_methods(method_refs: Sequence[str]) -> dict[str, tuple[int, str, int]]:
+    """By reference: its id, and its customer's reference and id."""
+    theirs = select(
+        PaymentMethod.ref, PaymentMethod.id, Customer.customer_ref, PaymentMethod.customer_id
+    ).join(Customer, Customer.id == PaymentMethod.customer_id)
+    rows = db.session.execute(theirs.where(PaymentMethod.ref.in_(method_refs)))
+    return {row[0]: (row[1], row[2], row[3]) for row in rows}
 
 
 def list_methods(customer_ref: str, *, cursor: str | None, size: int) -> Page[Any]:

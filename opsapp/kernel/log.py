@@ -106,7 +106,10 @@ class AuditEntry(Base):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What happened to which subject. `action` is `subject.past_participle`."""
+    """What happened to which subject. `action` is `subject.past_participle`.
+
+    `asked_from` only where one request writes for another one as well.
+    """
 
     action: str
     subject_type: str
@@ -116,6 +119,7 @@ class Entry:
     to_state: str | None = None
     succeeded: bool = True
     detail: Mapping[str, Any] = field(default_factory=dict)
+    asked_from: Origin | None = None
 
 
 def record(entry: Entry, *, by: Actor) -> None:
@@ -141,8 +145,8 @@ def record_many(entries: Sequence[Entry], *, by: Actor) -> None:
                 "to_state": entry.to_state,
                 "because": entry.because[:BECAUSE_LENGTH_MAX],
                 "succeeded": entry.succeeded,
-                "address": here.address,
-                "request_id": here.request_id,
+                "address": (entry.asked_from or here).address,
+                "request_id": (entry.asked_from or here).request_id,
                 "detail": entry.detail,
             }
             for entry in entries

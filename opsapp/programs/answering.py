@@ -4,6 +4,7 @@ The answer is written in the transaction that does the work, so a crash leaves n
 repeat does it all. While one is under way, an advisory lock turns its double away at once.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -60,18 +61,37 @@ def find_answer(asked: Asked) -> Answer | None:
 
 
 @within_transaction
+def take_new(key_id: int, asked: Sequence[Asked]) -> list[Asked]:
+    """Those of one program that are new, the caller's to do until the commit; none if its key has
+    ended.
+    """
+    free = queries.take_requests(key_id, [each.idempotency_key for each in asked])
+    return [each for each in asked if each.idempotency_key in free]
+
+
+@within_transaction
 def keep(asked: Asked, answer: Answer) -> None:
     """Raises RequestUnderWay if another one was faster: all of this one is to be undone."""
-    row = {
-        "key_id": asked.key_id,
-        "idempotency_key": asked.idempotency_key,
-        "method": asked.method,
-        "path": asked.path,
-        "body_hash": asked.body_hash,
-        "answer_status": answer.status,
-        "answer_sealed": seal(answer.body, context=asked.context),
-    }
-    if not bulk_insert(ApiRequest, [row], returning=("id",), or_nothing=True):
+    keep_all({asked: answer})
+
+
+@within_transaction
+def keep_all(answers: Mapping[Asked, Answer]) -> None:
+    """Raises RequestUnderWay if another one was faster at any of them."""
+    rows = [
+        {
+            "key_id": asked.key_id,
+            "idempotency_key": asked.idempotency_key,
+            "method": asked.method,
+            "path": asked.path,
+            "body_hash": asked.body_hash,
+            "answer_status": answer.status,
+            "answer_sealed": seal(answer.body, context=asked.context),
+        }
+        for asked, answer in answers.items()
+    ]
+    written = bulk_insert(ApiRequest, rows, returning=("id",), or_nothing=True)
+    if len(written) < len(rows):
         raise RequestUnderWay
 
 

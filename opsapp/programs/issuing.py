@@ -46,7 +46,7 @@ def make(
 
 @within_transaction
 def rotate(key_id: int, *, overlap: timedelta, by: Actor) -> MadeKey:
-    """A new key of the same name and scopes; the old one ends after `overlap`.
+    """A new key of the same name, scopes and length of life; the old one ends after `overlap`.
 
     Raises Invalid, NotFound, KeyEnded.
     """
@@ -54,7 +54,8 @@ def rotate(key_id: int, *, overlap: timedelta, by: Actor) -> MadeKey:
     old = queries.lock_key(key_id)
     if not queries.is_alive(key_id):
         raise KeyEnded
-    made = make(old.name, old.scopes, by=by)
+    life = None if old.expires_at is None else old.expires_at - old.created_at
+    made = make(old.name, old.scopes, by=by, expires_in=life)
     ends = func.clock_timestamp() + overlap
     db.session.execute(
         update(ApiKey)

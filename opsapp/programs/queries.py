@@ -3,9 +3,21 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select, true
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+)
 
-from opsapp.kernel.db import db, locked
+from opsapp.kernel.db import as_columns, db, locked, rows_as_table
 from opsapp.kernel.errors import NotFound
 from opsapp.programs.models import ApiKey, ApiRequest, Installation
 
@@ -15,6 +27,7 @@ class KnownKey:
     """A key that is neither revoked nor expired. `livemode` is the installation's."""
 
     id: int
+    prefix: str
     ref: str
     secret_hash: bytes = field(repr=False)
     scopes: frozenset[str]
@@ -27,7 +40,7 @@ def find_key(prefix: str) -> KnownKey | None:
     if found is None:
         return None
     ago = None if found[4] is None else float(found[4])
-    return KnownKey(found[0], found[1], found[2], frozenset(found[3]), ago, found[5])
+    return KnownKey(found[0], prefix, found[1], found[2], frozenset(found[3]), ago, found[5])
 
 
 def list_keys() -> Sequence[Any]:
@@ -63,6 +76,13 @@ def take_request(key_id: int, idempotency_key: str) -> tuple[bool, ApiRequest | 
     return is_ours, request
 
 
+def take_requests(key_id: int, idempotency_keys: Sequence[str]) -> list[str]:
+    """Those that nobody knows or works on, held until the commit; none of a key that has ended."""
+    names = [f"{key_id}:{each}" for each in idempotency_keys]
+    asked = as_columns({"idempotency_key": idempotency_keys, "lock": names})
+    return list(db.session.scalars(_requests(), asked | {"key_id": key_id}))
+
+
 def find_livemode() -> bool | None:
     return db.session.scalars(select(Installation.livemode)).one_or_none()
 
@@ -86,6 +106,22 @@ def _request() -> Select[*tuple[Any, ...]]:
         ApiRequest.idempotency_key == bindparam("idempotency_key"),
     )
     return select(line.c.is_ours, ApiRequest).join_from(line, ApiRequest, same, isouter=True)
+
+
+@cache
+def _requests() -> Select[str]:
+    columns = [Column("idempotency_key", Text), Column("lock", Text)]
+    asked = rows_as_table("asked", columns)
+    number = func.hashtextextended(asked.c.lock, 0)
+    line = select(
+        asked.c.idempotency_key, func.pg_try_advisory_xact_lock(number).label("is_ours")
+    ).subquery()
+    is_known = exists().where(
+        ApiRequest.key_id == bindparam("key_id"),
+        ApiRequest.idempotency_key == line.c.idempotency_key,
+    )
+    is_good = exists().where(ApiKey.id == bindparam("key_id"), _is_alive())
+    return select(line.c.idempotency_key).where(line.c.is_ours, ~is_known, is_good)
 
 
 def _is_alive() -> ColumnElement[bool]:
