@@ -34,7 +34,7 @@ from opsapp.kernel.diagnostics import name_process
 from opsapp.kernel.log import AuditEntry, Entry, record
 from opsapp.kernel.money import Money
 from opsapp.orders.placing import LineWish, NewOrder, place_orders
-from opsapp.orders.queries import list_latest, list_orders
+from opsapp.orders.queries import list_orders, list_pictures
 from opsapp.orders.states import ONE_OFF
 from opsapp.payments.refunding import RefundWish, request_refund
 from opsapp.points import earning
@@ -294,10 +294,12 @@ def _change_minds(day: int) -> None:
 def _send_back(day: int) -> None:
     """A few recent orders are given back, whole or in part."""
     recent = list_orders(limit=5 * ORDERS_PER_DAY)
-    legs = list_latest([order.id for order in recent])
+    pictures = list_pictures([order.id for order in recent])
     for order in recent:
-        _, payment, _ = legs[order.id][0]
-        is_payable = payment.status == "paid" and payment.method_kind != VIRTUAL_ACCOUNT
+        payment = pictures[order.id].legs[0].payment
+        if payment is None or payment.status != "paid":
+            continue
+        is_payable = payment.method_kind != VIRTUAL_ACCOUNT
         if not is_payable or draw(order.order_ref, day, "refund") > 0.012:
             continue
         won = payment.refundable.minor

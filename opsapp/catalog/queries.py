@@ -143,6 +143,12 @@ def list_sellers_by_ref(refs: Collection[str]) -> dict[str, Seller]:
     return {seller.ref: seller for seller in db.session.scalars(wanted)}
 
 
+def list_plan_sellers(plan_ids: Collection[int]) -> dict[int, int | None]:
+    """By plan; None: the house itself."""
+    wanted = select(Plan.id, Plan.seller_id).where(Plan.id.in_(sorted(set(plan_ids))))
+    return {row.id: row.seller_id for row in db.session.execute(wanted)}
+
+
 def lock_seller(seller_id: int) -> Seller:
     """Raises NotFound."""
     wanted = locked(select(Seller).where(Seller.id == seller_id))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from opsapp.checkout import asking_consents, keeping, paying_again, pricing, queries
+from opsapp.checkout import asking_consents, ending, keeping, paying_again, pricing, queries
 from opsapp.checkout.errors import (
     CheckoutOver,
     NeedsRegisteredMethod,
@@ -66,6 +66,7 @@ def choose(checkout_id: int, choice: Choice, *, by: Actor) -> int:
     held = queries.lock_checkout(checkout_id)
     require_open(held)
     held.order_id = order_id
+    ending.end_settled([order_id])  # points, or a trial, may have left nothing to be waited for
     return order_id
 
 

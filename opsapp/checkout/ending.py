@@ -17,16 +17,17 @@ EXPIRE_MAX = 1000
 
 @within_transaction
 def on_legs_paid(event: LegsPaid) -> None:
-    _end([leg.order_id for leg in event.legs])
+    end_settled([leg.order_id for leg in event.legs])
 
 
 @within_transaction
 def on_legs_released(event: LegsReleased) -> None:
     """With the last leg that was owed the link is over, if another one was paid."""
-    _end([leg.order_id for leg in event.legs])
+    end_settled([leg.order_id for leg in event.legs])
 
 
-def _end(order_ids: Sequence[int]) -> None:
+@within_transaction
+def end_settled(order_ids: Sequence[int]) -> None:
     """Links of orders of which nothing is owed any more."""
     because = "what was ordered is paid"
     now = clock.now()

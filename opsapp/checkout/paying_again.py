@@ -16,7 +16,7 @@ from opsapp.subscriptions import switching
 from opsapp.subscriptions.queries import get_subscription
 
 ANOTHER_WAY = "another way to pay was chosen"
-_CHOOSABLE = (LegState.FAILED, LegState.UNPAID, LegState.AT_WINDOW)
+_CHOOSABLE = (LegState.FAILED, LegState.AT_WINDOW)
 
 
 @within_transaction

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 from opsapp.catalog import queries as catalog
 from opsapp.catalog.queries import Terms
-from opsapp.kernel.errors import NotFound
+from opsapp.kernel.errors import Invalid, NotFound
 from opsapp.kernel.money import Money
 from opsapp.orders.placing import LineWish
 from opsapp.subscriptions import rules
@@ -78,7 +78,7 @@ class Quote:
 
 
 def price(lines: Sequence[LineWish], *, today: date) -> Quote:
-    """Raises NotFound for a plan that is none."""
+    """Raises NotFound for a plan that is none, and Invalid for one in another currency."""
     plans = [line.plan_id for line in lines if line.plan_id is not None]
     terms = catalog.list_terms_on(plans, today) if plans else {}
     items, recurring = [], []
@@ -86,10 +86,12 @@ def price(lines: Sequence[LineWish], *, today: date) -> Quote:
         if line.plan_id is None:
             shipping = Money(line.shipping_minor, line.unit_price.currency)
             items.append(Item(line.title, line.quantity, line.amount, shipping))
-        elif line.plan_id in terms:
-            recurring.append(_recurring(place, line, terms[line.plan_id], today))
-        else:
+        elif line.plan_id not in terms:
             raise NotFound(noun="plan", id=line.plan_id)
+        elif terms[line.plan_id].currency != lines[0].unit_price.currency:
+            raise Invalid(field="lines", reason="must all have the same currency.")
+        else:
+            recurring.append(_recurring(place, line, terms[line.plan_id], today))
     return Quote(tuple(items), tuple(recurring), lines[0].unit_price.currency)
 
 

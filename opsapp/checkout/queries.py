@@ -6,7 +6,7 @@ from sqlalchemy import exists, func, or_, select
 
 from opsapp.checkout.models import Checkout
 from opsapp.checkout.states import CheckoutStatus
-from opsapp.kernel.db import db, locked
+from opsapp.kernel.db import as_array, db, is_among, locked
 from opsapp.kernel.errors import NotFound
 from opsapp.orders.models import Order, OrderLeg
 from opsapp.orders.queries import OrderPicture, get_picture
@@ -84,6 +84,12 @@ def is_ref_taken(order_ref: str) -> bool:
     linked = exists().where(Checkout.order_ref == order_ref)
     placed = exists().where(Order.order_ref == order_ref)
     return bool(db.session.scalar(select(or_(linked, placed))))
+
+
+def list_refs_of_links(order_refs: Sequence[str]) -> list[str]:
+    """Those of them that a link is for."""
+    theirs = select(Checkout.order_ref).where(is_among(Checkout.order_ref, "refs"))
+    return list(db.session.scalars(theirs, {"refs": as_array(order_refs)}))
 
 
 def list_overdue(*, limit: int) -> list[int]:

@@ -10,14 +10,10 @@ from opsapp.orders.states import LegStatus
 from opsapp.payments.models import Payment
 
 PAID = LegStatus.PAID.value
-RELEASED = LegStatus.RELEASED.value
 
 
 def legs() -> list[Select[str]]:
-    """Part of I1: paid is what was captured and the points, and what is not paid captured nothing.
-
-    Money that came for a leg after it was given up is a ticket's, not a violation.
-    """
+    """Part of I1: paid is what was captured and the points; what is not paid captured nothing."""
     return [_money_off(), _lines_off(), _orders_off()]
 
 
@@ -41,7 +37,7 @@ def _money_off() -> Select[str]:
     )
     asked = OrderLeg.amount_minor - OrderLeg.points
     off = or_(
-        and_(OrderLeg.status != RELEASED, paid != captured),
+        paid != captured,
         and_(Payment.id.is_(None), asked != 0),
         and_(Payment.id.is_not(None), or_(~is_of_leg, Payment.amount_minor != asked)),
     )

@@ -69,16 +69,18 @@ def _adopt(facts: Sequence[RefundFact]) -> None:
     for fact in wanted:
         leg_id = legs[fact.payment_id].id
         own = {line.id: left[line.id] for line in lines if line.leg_id == leg_id}
-        for part in spread(fact.amount_minor, own):
+        # The money is gone: it is written down even where no line has room for it.
+        for part in spread(min(fact.amount_minor, sum(own.values())), own):
             left[part.line_id] -= part.minor
             parts.append((ids[fact.refund_id], part))
     write_parts(lines, parts)
 
 
 def _row(fact: RefundFact, leg: OrderLeg, wish: Any) -> dict[str, Any]:
+    ref = new_ref("ore")
     return {
-        "ref": new_ref("ore"),
-        "request_id": f"refund-{fact.refund_id}",
+        "ref": ref,
+        "request_id": ref,  # nobody can have used it for a form
         "order_id": leg.order_id,
         "leg_id": leg.id,
         "line_id": None,

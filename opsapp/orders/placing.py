@@ -12,9 +12,9 @@ from typing import Any
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import bulk_insert, within_transaction
-from opsapp.kernel.errors import Invalid
+from opsapp.kernel.errors import Invalid, OpsError
 from opsapp.kernel.events import announce
-from opsapp.kernel.log import Entry, record_many
+from opsapp.kernel.log import Entry, Origin, record_many
 from opsapp.kernel.money import Money
 from opsapp.orders import queries, tendering
 from opsapp.orders.errors import OrderDiffers
@@ -115,6 +115,7 @@ class NewOrder:
     hold_until: datetime | None = None
     begun: tuple[Begun, ...] = ()
     channel: str = ""  # by which it came, for the log
+    asked_from: Origin | None = None  # another request than the one that writes
 
     def __post_init__(self) -> None:
         if not self.order_ref or len(self.order_ref) > REF_LENGTH_MAX:
@@ -183,7 +184,14 @@ def place_orders(wishes: Sequence[NewOrder], *, by: Actor, hurry: bool = False) 
     first: dict[str, NewOrder] = {}
     for wish in wishes:
         _refuse_another(first.setdefault(wish.order_ref, wish), wish)
-    ids = _write([first[ref] for ref in sorted(first)], by=by, hurry=hurry)
+    try:
+        tendering.require_payable(list(first.values()))
+    except OpsError:
+        # What was placed before is found, whatever has become of its card since.
+        if len(ids := find_placed(list(first.values()))) < len(first):
+            raise
+    else:
+        ids = _write([first[ref] for ref in sorted(first)], by=by, hurry=hurry)
     ids |= find_placed([wish for ref, wish in first.items() if ref not in ids])
     return [ids[wish.order_ref] for wish in wishes]
 
@@ -202,7 +210,6 @@ def find_placed(wishes: Sequence[NewOrder]) -> dict[str, int]:
 
 def _write(wishes: Sequence[NewOrder], *, by: Actor, hurry: bool) -> dict[str, int]:
     """Ids by reference of those that are new."""
-    tendering.require_payable(wishes)
     now = clock.now()
     rows = [_order_row(wish, now) for wish in wishes]
     written = bulk_insert(Order, rows, returning=("order_ref", "id"), or_nothing=True)
@@ -236,7 +243,9 @@ def _write(wishes: Sequence[NewOrder], *, by: Actor, hurry: bool) -> dict[str, i
 
 def _placed(order_id: int, wish: NewOrder) -> Entry:
     detail = {"channel": wish.channel} if wish.channel else {}
-    return Entry("order.placed", queries.SUBJECT, order_id, detail=detail)
+    return Entry(
+        "order.placed", queries.SUBJECT, order_id, detail=detail, asked_from=wish.asked_from
+    )
 
 
 def _tell_paid(
@@ -280,6 +289,7 @@ def _request(placed: Mapping[int, NewOrder], *, by: Actor, hurry: bool) -> dict[
             leg=ONE_OFF,
             method_kind=wish.method_kind,
             bank=wish.bank,
+            asked_from=wish.asked_from,
         )
         for order_id, wish in placed.items()
         if wish.money.minor
@@ -382,4 +392,6 @@ def _contents_of(order: Order, held: Sequence[OrderLine]) -> tuple[Any, ...]:
 
 
 def _bought(line: LineWish | OrderLine) -> tuple[str, int, int, int]:
-    return line.kind, line.seller_id or 0, line.plan_id or 0, line.quantity
+    """What recurs is its plan's, whoever sells that by now."""
+    seller_id = None if line.kind == SUBSCRIPTION else line.seller_id
+    return line.kind, seller_id or 0, line.plan_id or 0, line.quantity

@@ -136,23 +136,23 @@ def get_picture(order_id: int) -> OrderPicture:
 
 
 def list_pictures(order_ids: Sequence[int]) -> dict[int, OrderPicture]:
-    """By order, as everything is now. Five statements, however many there are."""
-    wanted = select(Order).where(Order.id.in_(order_ids))
-    orders = list(db.session.scalars(wanted.execution_options(populate_existing=True)))
-    lines, legs = list_lines(order_ids), _list_leg_pictures(order_ids)
+    """By order, as everything is now. Three statements, however many there are."""
+    standing = _list_standing(order_ids)
+    orders = {order.id: order for order, *_ in standing}
+    lines, legs = list_lines(order_ids), _leg_pictures(standing)
     return {
-        order.id: OrderPicture(
+        id_: OrderPicture(
             order,
-            rules.state_of([leg.state for leg in legs[order.id]]),
-            tuple(legs[order.id]),
-            tuple(lines[order.id]),
+            rules.state_of([leg.state for leg in legs[id_]]),
+            tuple(legs[id_]),
+            tuple(lines[id_]),
         )
-        for order in orders
+        for id_, order in orders.items()
     }
 
 
-def list_latest(order_ids: Sequence[int]) -> dict[int, list[tuple[OrderLeg, Payment, Attempt]]]:
-    """Legs with their payments and latest attempts, by order; either may be None."""
+def _list_standing(order_ids: Sequence[int]) -> Sequence[Any]:
+    """Rows (order, leg, payment, latest attempt); each of the last three may be None."""
     latest = (
         select(Attempt.id)
         .where(Attempt.payment_id == Payment.id)
@@ -162,16 +162,14 @@ def list_latest(order_ids: Sequence[int]) -> dict[int, list[tuple[OrderLeg, Paym
         .scalar_subquery()
     )
     theirs = (
-        select(OrderLeg, Payment, Attempt)
+        select(Order, OrderLeg, Payment, Attempt)
+        .outerjoin(OrderLeg, OrderLeg.order_id == Order.id)
         .outerjoin(Payment, Payment.id == OrderLeg.payment_id)
         .outerjoin(Attempt, Attempt.id == latest)
-        .where(OrderLeg.order_id.in_(order_ids))
-        .order_by(OrderLeg.order_id, OrderLeg.number)
+        .where(Order.id.in_(order_ids))
+        .order_by(Order.id, OrderLeg.number)
     )
-    found: dict[int, list[Any]] = defaultdict(list)
-    for row in db.session.execute(theirs.execution_options(populate_existing=True)):
-        found[row[0].order_id].append(row)
-    return found
+    return db.session.execute(theirs.execution_options(populate_existing=True)).all()
 
 
 def list_orders(*, limit: int, before: tuple[datetime, int] | None = None) -> list[Order]:
@@ -283,22 +281,18 @@ def list_overdue_legs(*, limit: int) -> list[OrderLeg]:
     return list(db.session.scalars(wanted))
 
 
-def _list_leg_pictures(order_ids: Sequence[int]) -> dict[int, list[LegPicture]]:
-    rows = list_latest(order_ids)
+def _leg_pictures(standing: Sequence[Any]) -> dict[int, list[LegPicture]]:
+    """By order."""
     reservations = list_reservations(
-        [leg.reservation_id for each in rows.values() for leg, *_ in each if leg.reservation_id]
+        [leg.reservation_id for _, leg, *_ in standing if leg and leg.reservation_id]
     )
     now = clock.now()
-    return defaultdict(
-        list,
-        {
-            order_id: [
-                _leg_picture(leg, payment, attempt, reservations.get(leg.reservation_id or 0), now)
-                for leg, payment, attempt in each
-            ]
-            for order_id, each in rows.items()
-        },
-    )
+    found: dict[int, list[LegPicture]] = defaultdict(list)
+    for order, leg, payment, attempt in standing:
+        if leg is not None:
+            reservation = reservations.get(leg.reservation_id or 0)
+            found[order.id].append(_leg_picture(leg, payment, attempt, reservation, now))
+    return found
 
 
 def _leg_picture(

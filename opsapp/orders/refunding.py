@@ -58,13 +58,12 @@ def request(leg_id: int, wish: OrderRefundWish, *, by: Actor) -> int:
     if wish.seen_refundable_minor != held.refundable_minor:
         raise RefundableChanged(refundable=held.refundable_minor, seen=wish.seen_refundable_minor)
     planned = weigh(held, wish.amount, wish.line_id)
-    refund_id = None
+    ref, refund_id = new_ref("ore"), None
     if held.payment is not None and planned.money.minor:
-        in_money = refunding.RefundWish(
-            wish.request_id, planned.money, held.money_minor, wish.reason
-        )
+        # Under a number of its own: the form's may stand for a refund of the payment alone.
+        in_money = refunding.RefundWish(ref, planned.money, held.money_minor, wish.reason)
         refund_id = refunding.request_refund(held.payment.id, in_money, by=by)
-    written_id = _write(held, wish, planned, refund_id, by=by)
+    written_id = _write(held, wish, planned, ref, refund_id, by=by)
     if held.reservation is not None and planned.points:
         restoring.restore(
             held.reservation.id,
@@ -109,10 +108,16 @@ def _as_before(known: OrderRefund, leg_id: int, wish: OrderRefundWish) -> int:
 
 
 def _write(
-    held: Held, wish: OrderRefundWish, planned: RefundPreview, refund_id: int | None, *, by: Actor
+    held: Held,
+    wish: OrderRefundWish,
+    planned: RefundPreview,
+    ref: str,
+    refund_id: int | None,
+    *,
+    by: Actor,
 ) -> int:
     row = {
-        "ref": new_ref("ore"),
+        "ref": ref,
         "request_id": wish.request_id,
         "order_id": held.leg.order_id,
         "leg_id": held.leg.id,

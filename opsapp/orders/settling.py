@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
-from opsapp.kernel.db import bulk_update, within_transaction
+from opsapp.kernel.db import within_transaction
 from opsapp.kernel.events import announce
 from opsapp.kernel.states import RowMove
 from opsapp.orders import queries
@@ -17,13 +17,9 @@ from opsapp.orders.models import OrderLeg
 from opsapp.orders.states import LEG, SUBSCRIPTION, LegStatus
 from opsapp.payments.events import AnswersRecorded, DepositsReversed, PaymentFact, PaymentsPaid
 from opsapp.points import reserving
-from opsapp.points.errors import NotEnoughPoints
 from opsapp.points.queries import lock_accounts
-from opsapp.tickets.opening import NewTicket, open_tickets
 
 BY = Actor("worker", "orders.settling")
-LATE_MONEY = "order_late_money"  # reason of a ticket
-_LATE = "money came for a leg that was given up, and its points are spent: refund or deliver?"
 
 
 @within_transaction
@@ -45,22 +41,22 @@ def lock_points(event: AnswersRecorded) -> None:
 
 @within_transaction
 def on_payments_paid(event: PaymentsPaid) -> None:
-    """Legs become paid, their points posted; late money pays a leg after all where it can."""
+    """Legs become paid, their points posted.
+
+    The payment of one that is given up is cancelled: money for it is a case of its own.
+    """
     wanted = payments_of_legs(event.payments)
     if not wanted:
         return
-    if not (legs := queries.lock_legs_of_payments(wanted)):
+    paid = [leg for leg in queries.lock_legs_of_payments(wanted) if leg.status == LegStatus.OPEN]
+    if not paid:
         return
-    orders = queries.list_by_id([leg.order_id for leg in legs])
+    orders = queries.list_by_id([leg.order_id for leg in paid])
     customers = {order.id: order.customer_id for order in orders.values()}
-    late = _revive([leg for leg in legs if leg.status == LegStatus.RELEASED], customers)
-    paid = [leg for leg in legs if leg.status == LegStatus.OPEN]
     _settle(paid, "its money was collected")
-    _settle(late, "its money was collected after all")
-    if paid or late:
-        announce(LegsPaid(facts_of([*paid, *late], customers)))
+    announce(LegsPaid(facts_of(paid, customers)))
     # Last: points are locked after subscriptions.
-    if reservations := _reservations([*paid, *late]):
+    if reservations := [leg.reservation_id for leg in paid if leg.reservation_id is not None]:
         reserving.post_reservations(reservations, by=BY)
 
 
@@ -123,39 +119,3 @@ def _settle(legs: Sequence[OrderLeg], because: str) -> None:
         for leg in legs
     ]
     LEG.move_many(OrderLeg, moves, by=BY)
-
-
-def _revive(legs: Sequence[OrderLeg], customers: dict[int, int]) -> list[OrderLeg]:
-    """Released legs that are whole again with this money: their points are taken once more.
-
-    Of the others the payment stands in the books, to be refunded, and a person is told. A
-    subscription that was cancelled stays so: its room gives the money back.
-    """
-    whole, tickets, renewed = [], [], []
-    for leg in legs:
-        if leg.kind == SUBSCRIPTION:
-            continue
-        customer_id = customers[leg.order_id]
-        try:
-            # One by one: money that late is rare.
-            if leg.points:
-                reservation_id = reserving.reserve(
-                    customer_id,
-                    leg.points,
-                    subject_type=queries.SUBJECT,
-                    subject_id=leg.order_id,
-                    by=BY,
-                )
-                leg.reservation_id = reservation_id
-                renewed.append({"id": leg.id, "reservation_id": reservation_id})
-            whole.append(leg)
-        except NotEnoughPoints:
-            ticket = NewTicket(queries.SUBJECT, leg.order_id, customer_id, LATE_MONEY, _LATE)
-            tickets.append(ticket)
-    bulk_update(OrderLeg, renewed)
-    open_tickets(tickets, by=BY)
-    return whole
-
-
-def _reservations(legs: Sequence[OrderLeg]) -> list[int]:
-    return [leg.reservation_id for leg in legs if leg.reservation_id is not None]

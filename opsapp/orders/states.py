@@ -28,8 +28,6 @@ LEG = StateMachine(
     moves=[
         Move(L.OPEN, L.PAID, "its money was collected"),
         Move(L.OPEN, L.RELEASED, "nobody pays it any more"),
-        # Deposits and answers may come later than anybody waits for them.
-        Move(L.RELEASED, L.PAID, "its money was collected after all"),
         Move(L.PAID, L.OPEN, "its money was taken back"),
     ],
 )

@@ -94,8 +94,7 @@ def _find_reservation(leg: OrderLeg) -> PointReservation | None:
 
 def weigh(held: Held, amount: Money, line_id: int | None) -> RefundPreview:
     leg = held.leg
-    # Money that came too late for a leg that was given up goes back this way, too.
-    if leg.status != LegStatus.PAID and not held.money_minor:
+    if leg.status != LegStatus.PAID:
         raise NotRefundable(reason=f"it is {leg.status}")
     if amount.currency != leg.currency:
         raise Invalid(field="currency", reason=f"The order is in {leg.currency}.")

@@ -45,6 +45,7 @@ class PaymentOrder:
     leg: str = "main"
     method_kind: str | None = None
     bank: str | None = None  # of a virtual account, if the customer has a wish
+    asked_from: log.Origin | None = None  # another request than the one that writes
 
     @property
     def key(self) -> tuple[str, int, str, int]:
@@ -347,4 +348,5 @@ def _requested(order: PaymentOrder, made: dict[tuple[Any, ...], int]) -> log.Ent
         because=f"{order.subject_type} {order.subject_id}, period {order.period_index}",
         to_state=PAYMENT.start.value,
         detail={"amount_minor": order.amount.minor, "currency": order.amount.currency},
+        asked_from=order.asked_from,
     )

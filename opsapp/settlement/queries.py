@@ -33,21 +33,25 @@ class Sale:
 
 
 def list_sold_lines(leg_ids: Sequence[int]) -> list[Any]:
-    """Lines of these legs that belong to a seller, or whose plan does, with the fee of now."""
+    """Lines of these legs that belong to a seller, with the fee of now.
+
+    Of a leg that is paid once more, without what has gone back already.
+    """
     if not leg_ids:
         return []
+    kept = OrderLine.amount_minor - OrderLine.returned_minor
     wanted = (
         select(
             OrderLine.id,
             OrderLine.leg_id,
-            OrderLine.amount_minor,
+            kept.label("amount_minor"),
             Seller.id.label("seller_id"),
             Seller.ref.label("seller_ref"),
             Seller.fee_bp,
         )
         .outerjoin(Plan, Plan.id == OrderLine.plan_id)
         .join(Seller, Seller.id == func.coalesce(OrderLine.seller_id, Plan.seller_id))
-        .where(OrderLine.leg_id.in_(leg_ids), OrderLine.amount_minor > 0)
+        .where(OrderLine.leg_id.in_(leg_ids), kept > 0)
         .order_by(OrderLine.id)
     )
     return list(db.session.execute(wanted))

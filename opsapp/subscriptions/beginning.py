@@ -1,7 +1,7 @@
 """Beginning: a subscription that was ordered with other things, and its first payment.
 
-Until that payment is there, the subscription is on hold for service and its order follows it: the
-recovery policy is for later periods. Given up by the order, it ends.
+Until that payment is there, the subscription is on hold and its order follows it: the recovery
+policy is for later periods. Given up by the order, it ends.
 """
 
 from collections.abc import Sequence
@@ -52,7 +52,9 @@ def begin(wishes: Sequence[NewSubscription], *, by: Actor) -> list[Begun]:
 def on_legs_paid(event: LegsPaid) -> None:
     paid = _subscriptions(event.legs)
     if paid:
-        blocking.lift_many(paid, cause=rules.HOLD, because="its first period was paid", by=BY)
+        blocking.lift_many(
+            paid, cause=rules.FIRST_PERIOD, because="its first period was paid", by=BY
+        )
 
 
 @within_transaction
@@ -71,14 +73,20 @@ def on_legs_released(event: LegsReleased) -> None:
 
 
 def list_followed_by_orders(facts: Sequence[PaymentFact]) -> frozenset[int]:
-    """Payments among them whose order says what follows from a failure."""
-    first = [fact.payment_id for fact in facts if not fact.period_index]
-    legs = list_legs_of_payments(first) if first else {}
-    return frozenset(id_ for id_, leg in legs.items() if leg.status != LegStatus.RELEASED)
+    """Payments among them whose order says what follows from a failure: none of what has ended."""
+    first = {fact.payment_id: fact.subject_id for fact in facts if not fact.period_index}
+    legs = list_legs_of_payments(list(first)) if first else {}
+    open_ = {id_ for id_, leg in legs.items() if leg.status != LegStatus.RELEASED}
+    ended = queries.list_ended([first[id_] for id_ in open_]) if open_ else frozenset()
+    return frozenset(id_ for id_ in open_ if first[id_] not in ended)
 
 
 def _hold(subscription_ids: Sequence[int], *, by: Actor) -> None:
-    blocks = [NewBlock(id_, rules.HOLD, UNPAID, service=True) for id_ in subscription_ids]
+    """No service and no further period; the first one goes on being asked for."""
+    blocks = [
+        NewBlock(id_, rules.FIRST_PERIOD, UNPAID, service=True, billing=True, keeps_retries=True)
+        for id_ in subscription_ids
+    ]
     if blocks:
         blocking.place_many(blocks, by=by)
 

@@ -25,7 +25,12 @@ from opsapp.subscriptions.states import ENDED, SUBSCRIPTION, SubscriptionStatus
 
 SUBJECT = "subscription_block"
 _STANDING_STILL = (SubscriptionStatus.PAUSED, SubscriptionStatus.SUSPENDED)
-_WANTED = {rules.PAUSE: "paused", rules.SUSPENSION: "suspended", rules.HOLD: "held"}
+_WANTED = {
+    rules.PAUSE: "paused",
+    rules.SUSPENSION: "suspended",
+    rules.HOLD: "held",
+    rules.FIRST_PERIOD: "held",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,7 +125,9 @@ class SubscriptionBlock(Base):
 
     __tablename__ = "subscription_blocks"
     __table_args__ = (
-        CheckConstraint("cause IN ('pause', 'suspension', 'hold')", name="cause_known"),
+        CheckConstraint(
+            "cause IN ('pause', 'suspension', 'hold', 'first_period')", name="cause_known"
+        ),
         CheckConstraint(
             "blocks_change OR blocks_service OR blocks_billing", name="blocks_something"
         ),
@@ -145,7 +147,8 @@ class SubscriptionBlock(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     subscription_id: Mapped[int] = mapped_column(ForeignKey("subscriptions.id"))
-    cause: Mapped[str]  # pause: customer or staff; suspension: recovery; hold: staff, fraud
+    # pause: customer or staff; suspension: recovery; hold: staff, fraud; first_period: its order
+    cause: Mapped[str]
     blocks_change: Mapped[bool]
     blocks_service: Mapped[bool]
     blocks_billing: Mapped[bool]

@@ -1,5 +1,6 @@
 """Standing still and going on: by staff or by the customer."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -42,7 +43,7 @@ def preview_pause(subscription_id: int) -> PausePreview:
     return PausePreview(
         stopping.look(subscription_id),
         clock.seoul_date(subscription.next_due_at),
-        _may_pause(subscription),
+        _may_pause(subscription, {b.cause for b in blocking.list_open_blocks(subscription_id)}),
     )
 
 
@@ -64,9 +65,10 @@ def pause(
     """
     keeps = _read(open_retries) is OpenRetries.KEEP
     payments, subscription = stopping.lock_all(subscription_id, stopping.PLANNED)
-    if rules.PAUSE in {block.cause for block in blocking.list_open_blocks(subscription_id)}:
+    causes = {block.cause for block in blocking.list_open_blocks(subscription_id)}
+    if rules.PAUSE in causes:
         return Stopped(in_flight=stopping.look(subscription_id).in_flight)
-    if not _may_pause(subscription):
+    if not _may_pause(subscription, causes):
         raise MoveRefused(status=subscription.status, wanted="paused")
     blocking.place(
         subscription_id,
@@ -153,9 +155,14 @@ def release(subscription_id: int, *, because: str, by: Actor) -> None:
         raise MoveRefused(status=status, wanted="released")
 
 
-def _may_pause(subscription: Subscription) -> bool:
-    """Whoever has cancelled already leaves at the end of the period: nothing is to be paused."""
-    return subscription.status in _MAY_PAUSE and subscription.cancel_asked_on is None
+def _may_pause(subscription: Subscription, causes: Collection[str]) -> bool:
+    """Whoever has cancelled already leaves at the end of the period: nothing is to be paused.
+
+    Before the first period is paid its charge would be taken back, and the order give it up.
+    """
+    is_leaving = subscription.cancel_asked_on is not None
+    is_begun = rules.FIRST_PERIOD not in causes
+    return subscription.status in _MAY_PAUSE and is_begun and not is_leaving
 
 
 def _read(open_retries: str) -> OpenRetries:

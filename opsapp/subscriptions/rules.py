@@ -23,7 +23,8 @@ NOTICE_KINDS = (SUSPENDED_NOTICE, "payment_failed", "payment_method_unusable")
 
 # Causes of blocks.
 PAUSE, SUSPENSION, HOLD = "pause", "suspension", "hold"
-CAUSES = (PAUSE, SUSPENSION, HOLD)
+FIRST_PERIOD = "first_period"  # not paid yet: see beginning
+CAUSES = (PAUSE, SUSPENSION, HOLD, FIRST_PERIOD)
 REASON_LENGTH_MAX = 200
 RECURRING_CONSENT = "recurring_payment"
 

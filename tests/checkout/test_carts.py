@@ -61,7 +61,7 @@ def test_a_mixed_cart_is_one_order_in_two_legs_however_often_it_is_placed(buyer)
     ]
     assert [line.amount_minor for line in found.lines] == [23_000, 12_000, 9_900]
     assert buyer.balance() == (2_000, 3_000)
-    assert open_blocks() == [("hold", True)]
+    assert open_blocks() == [("first_period", True)]
 
 
 def test_paid_whole_its_points_are_spent_and_its_subscription_runs(buyer, gateway):
@@ -81,7 +81,7 @@ def test_a_decline_of_all_legs_holds_the_order_and_its_points(buyer, gateway):
     charge(order_id)
     assert states(order_id) == ("unpaid", {"one_off": "failed", "subscription": "failed"})
     assert buyer.balance() == (2_000, 3_000)
-    assert open_blocks() == [("hold", True)]
+    assert open_blocks() == [("first_period", True)]
     with transaction():
         assert releasing.release_due() == 0
         clock.set_to(clock.now() + timedelta(days=3, minutes=1))
@@ -101,7 +101,7 @@ def test_one_legs_failure_leaves_the_other_alone_and_is_the_orders_to_follow(buy
     charge(order_id)
     assert states(order_id) == ("partly_paid", {"one_off": "paid", "subscription": "failed"})
     assert [leg.next_step.value for leg in picture(order_id).legs] == ["none", "choose"]
-    assert (buyer.balance(), open_blocks()) == ((2_000, 0), [("hold", True)])
+    assert (buyer.balance(), open_blocks()) == ((2_000, 0), [("first_period", True)])
     assert (count(Recovery), [row.status for row in rows(select(Subscription.status))]) == (
         0,
         ["active"],

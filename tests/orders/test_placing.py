@@ -39,7 +39,8 @@ def test_an_order_is_one_payment_however_often_it_is_placed(app):
     assert (count(Order), count(Payment)) == (1, 1)
     with transaction():
         [found] = queries.list_orders(limit=10)
-        [(leg, payment, _)] = queries.list_latest([found.id])[found.id]
+        [picture] = queries.get_picture(found.id).legs
+        leg, payment = picture.leg, picture.payment
         assert (payment.subject_type, payment.subject_id) == ("order", found.id)
         assert payment.amount == found.amount == leg.money
 
