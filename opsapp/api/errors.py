@@ -105,7 +105,7 @@ def violated(error: ValidationError, *, source: str) -> OpsError:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     if any(each["type"] == "json_invalid" for each in found):
         return NotJson()
-    return SchemaViolated([(_place(source, each["loc"]), each["type"]) for each in found[:20]])
+    return SchemaViolated([(_place(source, _ours(each)), each["type"]) for each in found[:20]])
 
 
 def problem_of(error: OpsError) -> tuple[int, dict[str, Any]]:
@@ -115,9 +115,10 @@ def problem_of(error: OpsError) -> tuple[int, dict[str, Any]]:
         status = 409
     if isinstance(error, BadCursor):
         status = 404
+    values = {name: _unsent(value) for name, value in error.values.items()}
     if isinstance(error, NotFound):
         error = NoSuchObject(noun=error.values.get("noun", "object"))
-    values = {name: _unsent(value) for name, value in error.values.items()}
+        values = error.values  # a word of ours, though bodies have fields of the same name
     body: dict[str, Any] = _body(
         status,
         error.code,
@@ -202,8 +203,13 @@ def _body(
     return body
 
 
+def _ours(error: Any) -> tuple[int | str, ...]:
+    """Where it is, in names of ours: one that nobody knows was sent, and is not repeated."""
+    location: tuple[int | str, ...] = error["loc"]
+    return location[:-1] if error["type"] == "extra_forbidden" else location
+
+
 def _place(source: str, location: tuple[int | str, ...]) -> str:
-    """Names of ours only: a name that nobody knows was sent, and is not repeated."""
     named = [str(part) for part in location if isinstance(part, int) or part.isidentifier()]
     return ".".join([source, *named[:6]])
 

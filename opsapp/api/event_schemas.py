@@ -79,7 +79,9 @@ class NewWebhookEndpoint(Sent):
 
 
 class Replay(Sent):
-    since: datetime = Field(description="Events from then on that were not taken.", strict=False)
+    since: datetime = Field(
+        description="Events from then on that were not taken, of 30 days at most.", strict=False
+    )
 
 
 class Replayed(Told):

@@ -48,9 +48,8 @@ def create(body: NewPaymentMethod) -> PaymentMethod:
         auth_key=body.auth_key,
         is_default=body.is_default,
     )
-    payment_methods.add_methods([wish], by=access.current_actor())
-    page = serving.list_methods(body.customer, cursor=None, size=1)
-    return _method(page.rows[0])
+    [method_id] = payment_methods.add_methods([wish], by=access.current_actor())
+    return _method(serving.get_method_by_id(method_id))
 
 
 @routes.get("")

@@ -7,6 +7,7 @@ from flask import Blueprint
 
 from opsapp.api import access, idempotency
 from opsapp.api.access import scoped
+from opsapp.api.errors import ScopeMissing
 from opsapp.api.paging import listed
 from opsapp.api.schemas import (
     AccountList,
@@ -117,7 +118,9 @@ def refund_of(row: Any) -> Refund:
 
 
 def _payments(rows: Sequence[Any], expand: Sequence[str]) -> list[Payment]:
-    """Two further reads at most, however many there are."""
+    """Two further reads at most, however many there are. Raises ScopeMissing."""
+    if "refunds" in expand and not access.may(Scope.REFUNDS_READ):
+        raise ScopeMissing(scope=Scope.REFUNDS_READ.value)
     ids = [row.id for row in rows]
     attempts = serving.list_attempts(ids) if "attempts" in expand else None
     refunds = serving.list_refunds_of(ids) if "refunds" in expand else None

@@ -283,7 +283,7 @@ class Subscription(Thing):
     plan: str
     payment_method: str
     status: str
-    blocks: list[str] = Field(description="Why it stands still: pause, suspension, hold.")
+    blocks: list[str] = Field(description="Why: pause, suspension, hold, first_period.")
     quantity: int
     amount: int
     currency: str
@@ -304,6 +304,11 @@ class NewSubscription(Sent):
     plan: Ref
     payment_method: Ref
     quantity: Quantity = 1
+    consents: list[Literal["recurring_payment"]] = Field(
+        min_length=1,
+        max_length=1,
+        description="What the customer agreed to in the shop; kept as evidence.",
+    )
 
 
 class PauseWish(Sent):

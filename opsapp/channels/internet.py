@@ -4,9 +4,10 @@ A browser names the address that its push messages go to. Without these rules an
 browser could have us knock at machines of our own network.
 """
 
+import re
 import socket
 from collections.abc import Collection
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -17,6 +18,10 @@ HTTPS = 443
 _CARRIERS = tuple(
     ip_network(net) for net in ("::ffff:0:0/96", "64:ff9b::/96", "2002::/16", "2001::/32")
 )
+
+
+# Letters, digits, hyphens and dots: a bracket or a percent sign hides an address.
+_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 class NotOfTheInternet(OSError):
@@ -51,7 +56,8 @@ def is_public(address: str) -> bool:
         return False
     if any(found in network for network in _CARRIERS):
         return False
-    return found.is_global and not (found.is_multicast or found.is_reserved)
+    is_of_a_site = isinstance(found, IPv6Address) and found.is_site_local
+    return found.is_global and not (found.is_multicast or found.is_reserved or is_of_a_site)
 
 
 def is_callable(url: str, *, ports: Collection[int] = (HTTPS,)) -> bool:
@@ -68,6 +74,8 @@ def is_callable(url: str, *, ports: Collection[int] = (HTTPS,)) -> bool:
         parts.scheme == "https"
         and (HTTPS if port is None else port) in ports
         and not (parts.username or parts.password)
+        and "[" not in parts.netloc
+        and _NAME.fullmatch(host) is not None
         and "." in host.rstrip(".")
         # Numbers in any dress (2130706433, 0x7f.1) end in a digit or in hex; names never do.
         and last_label.isalpha()

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import secrets
 import time
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -12,7 +11,7 @@ from urllib.parse import urlencode
 
 import structlog
 from babel.dates import format_timedelta
-from flask import Flask, Response, current_app, g, render_template, request, url_for
+from flask import Flask, Response, abort, current_app, g, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -28,6 +27,7 @@ from opsapp.console import (
 )
 from opsapp.kernel import clock, locale, log
 from opsapp.kernel.clock import seoul_date
+from opsapp.kernel.ids import new_ref
 from opsapp.kernel.locale import gettext as _
 from opsapp.kernel.masking import mask_account, mask_email, mask_name, mask_phone
 from opsapp.kernel.money import Money
@@ -182,13 +182,15 @@ def is_fragment() -> bool:
 
 def _open() -> None:
     g.began = time.perf_counter()
-    g.request_id = secrets.token_hex(8)
+    g.request_id = new_ref("req", pairs=6)
     log.origin.set(log.Origin(request.remote_addr or "", g.request_id))
     chosen = request.cookies.get(LOCALE_COOKIE, "ko")
     if request.path.startswith("/console"):
         known = access.find_visitor()
         chosen = known.locale if known else chosen
     locale.current_locale.set(chosen if chosen in locale.LOCALES else "ko")
+    if "\x00" in request.path:
+        abort(404)  # no column can hold it, so nothing is called that
 
 
 def _close(response: Response) -> Response:
@@ -199,9 +201,18 @@ def _close(response: Response) -> Response:
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
     response.headers["X-Request-Id"] = g.get("request_id", "")
+    _stay_here(response)
     if request.endpoint != "static" and not str(request.endpoint).startswith("bootstrap."):
         _log_line(response)
     return response
+
+
+def _stay_here(response: Response) -> None:
+    """The router repeats the host that was named, and what stands between may keep that."""
+    here, there = request.host_url, response.location or ""
+    if there.startswith(here):
+        response.location = "/" + there.removeprefix(here).lstrip("/")
+        response.set_data("")  # it says the same again
 
 
 def _log_line(response: Response) -> None:

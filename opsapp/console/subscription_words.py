@@ -70,6 +70,7 @@ CAUSE = {
     "pause": "Paused",
     "suspension": "Suspended after failures",
     "hold": "Charges held by staff",
+    "first_period": "First payment not made yet",
 }
 GOING = {
     "charges": "Planned charges",

@@ -35,17 +35,20 @@ LOOKS_MAX = 20  # a minute; then the page rests until somebody loads it again
 
 _ACT = "any(pause,resume,charge_now,keep,hold,release,cancel_at_period_end,cancel):action"
 
+_WITHOUT_CHARGE = frozenset((rules.HOLD, rules.FIRST_PERIOD, rules.PAUSE))
+
 
 def possible_actions(subscription: Any, causes: Collection[str]) -> list[str]:
     """What staff may do now, in the order of the page; the room decides again under its lock."""
     status, is_leaving = subscription.status, subscription.cancel_asked_on is not None
     is_going_on, is_held = status in GOING_ON, rules.HOLD in causes
     may_be_charged = status == S.SUSPENDED or status in CHARGEABLE
-    may_pause = may_be_charged and not is_leaving and rules.PAUSE not in causes
+    is_begun = rules.FIRST_PERIOD not in causes  # until then its order has the say
+    may_pause = may_be_charged and is_begun and not is_leaving and rules.PAUSE not in causes
     possible = {
         "pause": may_pause,
         "resume": status in {S.PAUSED, S.SUSPENDED},
-        "charge_now": may_be_charged and not is_held and rules.PAUSE not in causes,
+        "charge_now": may_be_charged and _WITHOUT_CHARGE.isdisjoint(causes),
         "keep": is_going_on and is_leaving,
         "hold": is_going_on and not is_held,
         "release": is_going_on and is_held,

@@ -22,7 +22,6 @@ REASON = {
     "gateway_paused": "Gateway stopped by itself",
     "webhook_disabled": "Webhooks to the shop stopped",
     "cash_receipt_failed": "Cash receipt refused or stuck",
-    "order_late_money": "Money for a part of an order that was given up",
 }
 STEP = {
     "unmatched_money": "Open the case: accept the money for its payment, or give it back.",
@@ -63,10 +62,6 @@ STEP = {
     "cash_receipt_failed": (
         "Check the number with the customer and ask again on the payment's page, or settle it in "
         "the gateway's own console."
-    ),
-    "order_late_money": (
-        "The points were given back and are spent. Refund the payment, or deliver and ask for the "
-        "rest."
     ),
     "refund_refused": "Read the gateway's reason in the timeline; nothing was given back.",
     "gateway_paused": (

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from opsapp.customers import queries, rules
+from opsapp.customers import queries, rules, signing_in
 from opsapp.customers.models import Customer
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.crypto import seal
@@ -64,7 +64,9 @@ def register_customers(wishes: Sequence[NewCustomer], *, by: Actor) -> dict[str,
 def change_contact(
     customer_id: int, *, name: str, email: str, phone: str, locale: str, by: Actor
 ) -> None:
-    """Raises Invalid naming the field, NotFound."""
+    """With another address, whoever signed in by the old one is out. Raises Invalid naming the
+    field, NotFound.
+    """
     customer = queries.lock_customer(customer_id)
     wanted = {
         "name": rules.check_name(name),
@@ -81,6 +83,8 @@ def change_contact(
             "customer.changed", "customer", customer_id, detail={"fields": ", ".join(changed)}
         )
         record(entry, by=by)
+    if {"email", "phone"} & {*changed}:
+        signing_in.close(customer_id, by=by)
 
 
 def _row(wish: NewCustomer) -> dict[str, object]:

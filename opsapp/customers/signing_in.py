@@ -92,6 +92,13 @@ def enter(token: str) -> tuple[Link, str]:
 
 
 @within_transaction
+def close(customer_id: int, *, by: Actor) -> None:
+    """Their addresses are others now: links that went to the old ones open nothing any more."""
+    linking.end_links(PURPOSE, SUBJECT, customer_id)
+    sessions.end_all(customer_id, by=by)
+
+
+@within_transaction
 def purge() -> None:
     """The brakes look back an hour."""
     old = func.clock_timestamp() - rules.ASKS_KEPT

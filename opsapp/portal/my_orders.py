@@ -29,7 +29,7 @@ def show_all() -> Answer:
         return my_access.page("orders.html", found=found, pictures=pictures)
 
 
-@routes.get("/<int:order_id>/")
+@routes.get("/<id:order_id>/")
 @shopper
 def show(order_id: int) -> Answer:
     with transaction():
@@ -39,7 +39,7 @@ def show(order_id: int) -> Answer:
         return my_access.page("order.html", picture=picture, may_pay=checkout_id is not None)
 
 
-@routes.post("/<int:order_id>/pay/")
+@routes.post("/<id:order_id>/pay/")
 @shopper
 def pay(order_id: int) -> Answer:
     """Onward to the page where another way to pay is chosen."""

@@ -65,6 +65,7 @@ routes = Blueprint("portal_paying", __name__, url_prefix="/pay")
 
 BANKS: list[Any] = list(words.ACCOUNT_BANKS)
 RECEIPTS: list[Any] = list(words.RECEIPT)
+POINT_DIGITS_MAX = 10
 NEW = "new-"  # a way of that kind that has to be registered first
 # After these the shopper may choose another way, or the same with other eyes.
 REFUSALS = (
@@ -99,13 +100,13 @@ class PayForm(FlaskForm):
         self.picture, self.method.choices = picture, [(each, each) for each in ways.values]
 
     def validate_points(self, field: StringField) -> None:
-        text = "".join((field.data or "0").replace(",", "").split())
-        if not (text.isascii() and text.isdigit()):
+        points = _read_points("".join((field.data or "0").split()))
+        if points is None:
             raise ValidationError(words.NO_POINTS)
-        if int(text) > self.picture.most_points:
+        if points > self.picture.most_points:
             most = f"{self.picture.most_points:,}"
             raise ValidationError(_("At most {count} points can be used here.", count=most))
-        field.data = f"{int(text):,}"
+        field.data = f"{points:,}"
 
     def validate_receipt_number(self, field: StringField) -> None:
         try:
@@ -116,9 +117,7 @@ class PayForm(FlaskForm):
     @property
     def points_to_use(self) -> int:
         """None of them where that is no number."""
-        text = (self.points.data or "").replace(",", "")
-        number = int(text) if text.isascii() and text.isdigit() else 0
-        return min(number, self.picture.most_points)
+        return min(_read_points(self.points.data or "") or 0, self.picture.most_points)
 
     def registration(self) -> Registration | None:
         """Of the cash receipt, where one is wanted and this way to pay has one."""
@@ -316,6 +315,13 @@ def _page(
         "notice": notice,
     }
     return secured(render_template("portal/paying/page.html", **shown), status)
+
+
+def _read_points(text: str) -> int | None:
+    """None for what is no number, or one that is longer than any of ours."""
+    digits = text.replace(",", "")
+    is_number = digits.isascii() and digits.isdigit() and len(digits) <= POINT_DIGITS_MAX
+    return int(digits) if is_number else None
 
 
 def _first(ways: Ways) -> str:

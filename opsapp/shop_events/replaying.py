@@ -9,6 +9,7 @@ from sqlalchemy import and_, exists, func, insert, select
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import db, within_transaction
+from opsapp.kernel.errors import Invalid
 from opsapp.kernel.ids import new_ref
 from opsapp.kernel.log import Entry, record
 from opsapp.kernel.states import RowMove
@@ -37,8 +38,10 @@ def replay(delivery_id: int, *, by: Actor) -> None:
 def replay_missed(endpoint_id: int, since: datetime, *, by: Actor) -> int:
     """All that the address asked for and did not take since then, in order; returns how many.
 
-    So too what happened while it was disabled. Raises NotFound, EndpointIsDisabled.
+    So too what happened while it was disabled. Raises Invalid, NotFound, EndpointIsDisabled.
     """
+    if since < clock.now() - rules.REPLAYED_BACK:
+        raise Invalid(field="since", reason="is more than 30 days ago.")
     endpoint = _lock_enabled(endpoint_id)
     given_up = (DeliveryStatus.GIVEN_UP,)
     rows = queries.lock_ended(endpoint_id, statuses=given_up, since=since)

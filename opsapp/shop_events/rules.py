@@ -22,6 +22,7 @@ WAITS = (
     timedelta(hours=24),
 )
 DISABLED_AFTER = timedelta(days=3)  # without one good answer
+REPLAYED_BACK = timedelta(days=30)  # the farthest that missed events are asked for again
 SECRETS_OVERLAP = timedelta(hours=24)  # both are signed with, so that the shop can change over
 SECRET_PREFIX = "whsec_"  # noqa: S105 - of Standard Webhooks, before the secret itself
 SECRET_BYTES = 32
@@ -37,7 +38,7 @@ TRIAL = "endpoint.test"
 
 _LONG_NUMBER = re.compile(r"\d(?:[ -]?\d){6,}")
 _EMAIL = re.compile(r"[^\s@\"<>]+@[^\s@\"<>]+")
-_SECRET = re.compile(r"(?:whsec|sk|opsk)_\S+")
+_SECRET = re.compile(r"(?:whsec|sk|ops)_\S+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ def test_a_payment_is_refunded_by_its_reference(program, furnished):
 
 def test_a_subscription_is_begun_paused_resumed_and_cancelled(program, furnished):
     body = {"customer": CUSTOMER, "plan": PLAN, "payment_method": furnished.method, "quantity": 2}
+    body["consents"] = ["recurring_payment"]
     made = program.post("/subscriptions", body).json
     address = f"/subscriptions/{made['id']}"
     assert made["amount"] == 19_800

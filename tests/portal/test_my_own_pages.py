@@ -52,7 +52,7 @@ def own_paths(guest, order_id):
         blueprint, _, _view = rule.endpoint.partition(".")
         if blueprint.startswith("portal_my_") and "token" not in rule.arguments:
             path = rule.rule.replace("<ref>", refs.get(blueprint, ""))
-            yield rule, path.replace("<int:order_id>", str(order_id))
+            yield rule, path.replace("<id:order_id>", str(order_id))
 
 
 def payments_of(guest, order_id):

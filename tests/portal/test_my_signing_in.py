@@ -172,7 +172,7 @@ def test_every_page_is_closed_to_who_is_not_signed_in_and_takes_no_form_without_
         view = house.view_functions[rule.endpoint]
         if not rule.endpoint.startswith("portal_my_") or view.permission is None:
             continue
-        path = rule.rule.replace("<ref>", "none").replace("<int:order_id>", "1")
+        path = rule.rule.replace("<ref>", "none").replace("<id:order_id>", "1")
         closed += 1
         if "GET" in rule.methods:
             answer = browser.get(path)

@@ -42,6 +42,21 @@ def test_a_rotated_key_has_the_same_scopes_and_the_old_one_ends(app):
         issuing.revoke(99, because="", by=BY)
 
 
+def test_a_key_that_was_to_end_ends_after_as_long_again_when_it_is_rotated(app):
+    month = timedelta(days=30)
+    with transaction():
+        old = issuing.make("상점", ["orders:read"], by=BY, expires_in=month)
+        new = issuing.rotate(old.id, overlap=timedelta(hours=1), by=BY)
+        endless = issuing.make("창고", ["orders:read"], by=BY)
+        successor = issuing.rotate(endless.id, overlap=timedelta(hours=1), by=BY)
+    lives = {
+        row.ApiKey.id: row.ApiKey.expires_at and row.ApiKey.expires_at - row.ApiKey.created_at
+        for row in queries.list_keys()
+    }
+    assert abs(lives[new.id] - month) < timedelta(minutes=1)
+    assert lives[successor.id] is None
+
+
 def test_a_key_without_a_name_or_with_unknown_scopes_is_not_made(app):
     for name, scopes, field in (
         ("", ["orders:read"], "name"),

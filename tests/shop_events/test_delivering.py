@@ -10,6 +10,7 @@ from sqlalchemy import func, select, update
 from opsapp.channels.shop_webhooks import ShopWebhooks
 from opsapp.kernel import clock
 from opsapp.kernel.db import db, transaction
+from opsapp.kernel.errors import Invalid
 from opsapp.shop_events import delivering, disabling, queries, registering, replaying, rules
 from opsapp.shop_events.errors import EndpointIsDisabled, StillUnderWay
 from opsapp.shop_events.models import ShopDelivery
@@ -173,6 +174,8 @@ def test_what_was_missed_while_an_address_was_disabled_is_sent_on_request(app, r
     assert receiver.types == ["payment.failed", "payment.paid", "payment.refunded"]
     with transaction():
         assert replaying.replay_missed(given_up.endpoint_id, since, by=BY) == 0
+        with pytest.raises(Invalid):
+            replaying.replay_missed(given_up.endpoint_id, since - timedelta(days=31), by=BY)
 
 
 def test_a_person_sends_one_again_and_the_id_is_the_same(app, receiver):
@@ -210,7 +213,9 @@ def test_a_trial_reaches_only_the_address_that_it_is_meant_for(app, receiver):
             None,
         ),
         (
-            lambda _t: web.Response(status=404, text="ask a@example.com, 4111 1111 1111 1111"),
+            lambda _t: web.Response(
+                status=404, text="ask a@example.com, 4111 1111 1111 1111, key ops_Ab-1_9"
+            ),
             "HTTP 404",
         ),
     ],
@@ -225,6 +230,7 @@ def test_odd_answers_are_answers_and_little_of_them_is_kept(app, receiver, answe
     assert len(row.answer or "") <= rules.ANSWER_LENGTH_MAX
     assert "4111" not in row.answer
     assert "example.com" not in row.answer
+    assert "ops_Ab" not in row.answer
     assert len(receiver.heard) == 1, "no redirect is followed"
 
 
