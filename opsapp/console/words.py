@@ -337,6 +337,7 @@ WORK = {
     "payment_methods": "Card registrations",
     "notices": "Notices",
     "bulk_jobs": "Bulk jobs",
+    "shop_deliveries": "Webhooks to the shop",
 }
 PERMISSION = {
     "edit_recovery": "Edit the recovery policy",

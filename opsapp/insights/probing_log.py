@@ -23,6 +23,7 @@ from opsapp.recovery.models import Recovery, RecoveryPolicy
 from opsapp.recovery.rules import SHIPPED
 from opsapp.recovery.states import COLLECTED, OPEN, RecoveryStatus
 from opsapp.routing.models import GatewayCircuit
+from opsapp.shop_events.models import ShopDelivery, ShopEndpoint
 from opsapp.staff.models import StaffAccount
 from opsapp.subscriptions.models import (
     BillingRun,
@@ -55,6 +56,8 @@ SUBJECTS: dict[str, type[Any]] = {
     "recovery": Recovery,
     "recovery_policy": RecoveryPolicy,
     "refund": Refund,
+    "shop_delivery": ShopDelivery,
+    "shop_endpoint": ShopEndpoint,
     "staff_account": StaffAccount,
     "subscription": Subscription,
     "subscription_change": SubscriptionChange,

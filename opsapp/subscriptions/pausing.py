@@ -40,10 +40,12 @@ class PausePreview:
 def preview_pause(subscription_id: int) -> PausePreview:
     """Nothing is written. Raises NotFound."""
     subscription = queries.get_subscription(subscription_id)
+    is_blocked = subscription.is_billing_blocked
+    blocks = blocking.list_open_blocks(subscription_id) if is_blocked else []
     return PausePreview(
         stopping.look(subscription_id),
         clock.seoul_date(subscription.next_due_at),
-        _may_pause(subscription, {b.cause for b in blocking.list_open_blocks(subscription_id)}),
+        _may_pause(subscription, {block.cause for block in blocks}),
     )
 
 

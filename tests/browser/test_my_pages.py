@@ -121,7 +121,7 @@ def own_pages(guest):
         if "token" in rule.arguments or blueprint.endswith("signing_in"):
             continue
         path = rule.rule.replace("<ref>", refs.get(blueprint, ""))
-        found[f"own-{blueprint[10:]}-{view}"] = path.replace("<int:order_id>", str(guest.order_id))
+        found[f"own-{blueprint[10:]}-{view}"] = path.replace("<id:order_id>", str(guest.order_id))
     return found
 
 

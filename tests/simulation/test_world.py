@@ -7,6 +7,7 @@ from opsapp.kernel import jobs, timetable
 from opsapp.orders import releasing
 from opsapp.payments import comparing
 from opsapp.points import expiring as points_expiring
+from opsapp.programs import answering
 from opsapp.simulation import world
 from opsapp.simulation.luck import Luck
 from workers import jobs as worker_jobs, scheduler
@@ -25,12 +26,14 @@ ELSEWHERE = {
     timetable.purge_slots,
     signing_in.answer_waiting,
     signing_in.purge,
+    answering.purge,
 }
 WITHOUT = {
     "customers.answer_sign_ins",
     "bulk.run",
     "cash_receipts.execute_receipts",
     "payments.look_into_latest",
+    "shop_events.deliver_events",
 }
 
 
