@@ -36,10 +36,9 @@ class NoReply:
     cause: BaseException
 
 
-class HttpChannel(Channel):
-    """A channel over HTTP. Inside `connected()` connections are kept, outside each is new.
-
-    One channel serves several threads, each with a loop of its own: sessions are kept by loop.
+class SessionsByLoop:
+    """Inside `connected()` connections are kept. One client serves several threads, each with a
+    loop of its own: sessions are kept by loop.
     """
 
     def __init__(self) -> None:
@@ -54,6 +53,13 @@ class HttpChannel(Channel):
                 yield
             finally:
                 del self._sessions[loop]
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        raise NotImplementedError
+
+
+class HttpChannel(SessionsByLoop, Channel):
+    """A channel over HTTP. Outside `connected()` each connection is new."""
 
     def _connector(self) -> aiohttp.TCPConnector:
         return aiohttp.TCPConnector(limit=self.abreast_max)

@@ -11,8 +11,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +21,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from opsapp.channels import internet
+from opsapp.channels.http import SessionsByLoop
 
 CONNECT_TIMEOUT_S = 5.0
 CALL_TIMEOUT_S = 15.0
@@ -50,8 +50,8 @@ class Answer:
     took_ms: int
 
 
-class ShopWebhooks:
-    """One client; sessions are kept by loop, since several threads may have one each."""
+class ShopWebhooks(SessionsByLoop):
+    """Letters go out inside `connected()`."""
 
     def __init__(
         self,
@@ -62,21 +62,11 @@ class ShopWebhooks:
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
         """Only `trusted_origins` may lie elsewhere than in the internet, each named whole."""
+        super().__init__()
         self._ports = frozenset(ports)
         self._trusted = frozenset(trusted_origins)
         self._resolver = resolver
         self._timeout_s = timeout_s
-        self._sessions: dict[asyncio.AbstractEventLoop, aiohttp.ClientSession] = {}
-
-    @asynccontextmanager
-    async def connected(self) -> AsyncIterator[None]:
-        loop = asyncio.get_running_loop()
-        async with self._new_session() as session:
-            self._sessions[loop] = session
-            try:
-                yield
-            finally:
-                del self._sessions[loop]
 
     def may_call(self, url: str) -> bool:
         """Whether the address is of a form that may be called; its name is looked up later."""

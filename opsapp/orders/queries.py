@@ -34,7 +34,6 @@ from opsapp.points.queries import list_reservations
 from opsapp.points.states import ReservationStatus
 
 SUBJECT = "order"
-LEG_SUBJECT = "order_leg"
 
 
 def stand_in_line(order_refs: Sequence[str]) -> None:

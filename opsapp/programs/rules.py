@@ -10,7 +10,6 @@ from opsapp.kernel.errors import Invalid
 
 NAME_LENGTH_MAX = 60
 PREFIX_LENGTH = 12  # "ops_" and 8 characters of 43: enough to tell keys apart, not to guess one
-SECRET_LENGTH_MAX = 200
 OVERLAP_MAX = timedelta(days=30)
 
 

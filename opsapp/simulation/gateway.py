@@ -41,7 +41,6 @@ from opsapp.simulation.luck import Luck, Profile
 SOURCE = "toss_api"
 ACCOUNT_LIFE = timedelta(days=7)
 PAYDAY = 25
-EARLY_LOOK = timedelta(minutes=10)
 
 
 class WorkerKilled(BaseException):
