@@ -100,10 +100,12 @@ def _inside(house: Installation) -> Iterator[None]:
 
 
 def _check(house: Installation) -> int:
-    """Raises RuntimeError with the rows that do not hold."""
+    """Raises RuntimeError with the rows that do not hold, or with why they could not be read."""
     try:
         return int(json.loads(house.opsapp("check", "--json"))["violations"])
     except subprocess.CalledProcessError as broken:
+        if not broken.stdout:
+            raise RuntimeError(f"the check ended without an answer: {broken.stderr}") from broken
         rows = [row for row in json.loads(broken.stdout)["rows"] if row["violations"]]
         raise RuntimeError(f"invariants are violated: {rows}") from broken
 
