@@ -1,12 +1,14 @@
 """Dating: on which day a period falls, for statements that ask it of many subscriptions."""
 
 from datetime import date
+from functools import cache
 
 from sqlalchemy import ColumnElement, Date, DateTime, Integer, case, cast, func
 
 from opsapp.subscriptions.models import Subscription
 
 
+@cache
 def next_day() -> ColumnElement[date]:
     """The day of the next period by the calendar, as rules.due_on tells it.
 

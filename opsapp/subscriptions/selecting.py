@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -91,7 +92,6 @@ def lock_unannounced(now: datetime, until: datetime, lead: Lead, *, limit: int) 
     Rows have `told_id` and `told_at` of a message about the same sum and very nearly the same
     day, and `is_told`: the agreement itself told of it.
     """
-    same_day = AdvanceNotice.due_at > Subscription.next_due_at - LATER_MAX
     coming = and_(
         Subscription.next_due_at > now,
         Subscription.next_due_at <= until,
@@ -99,8 +99,8 @@ def lock_unannounced(now: datetime, until: datetime, lead: Lead, *, limit: int) 
     )
     return _list_announced(
         _lock_renewable(coming, limit=limit),
-        _of_next_period(AdvanceNotice.id, same_day).label("told_id"),
-        _of_next_period(AdvanceNotice.attempted_at, same_day).label("told_at"),
+        _of_next_period(AdvanceNotice.id, _SAME_DAY).label("told_id"),
+        _of_next_period(AdvanceNotice.attempted_at, _SAME_DAY).label("told_at"),
         _was_told_by_agreement(lead).label("is_told"),
     )
 
@@ -239,6 +239,7 @@ def list_untold_before(rows: Sequence[tuple[int, int]]) -> list[int]:
     return [row.id for row in found if (row.subscription_id, row.period_index) in wanted]
 
 
+@cache
 def is_renewable() -> ColumnElement[bool]:
     """Goes on, by a method that works, and its next day is not past its end."""
     return and_(
@@ -248,21 +249,26 @@ def is_renewable() -> ColumnElement[bool]:
     )
 
 
+@cache
 def is_chargeable() -> ColumnElement[bool]:
     """As the partial indexes say it."""
     statuses = [status.value for status in CHARGEABLE]
     return and_(Subscription.status.in_(statuses), ~Subscription.is_billing_blocked)
 
 
+@cache
 def is_before_its_end() -> ColumnElement[bool]:
     """Its next period is still one of service, however late it is charged."""
     return or_(Subscription.ends_on.is_(None), Subscription.ends_on > dating.next_day())
 
 
+@lru_cache(maxsize=16)
 def not_told_by_agreement(lead: Lead) -> ColumnElement[bool]:
     return Subscription.next_due_at >= Subscription.created_at + literal(lead.told_of)
 
 
+# The announced day, or very nearly.
+_SAME_DAY = AdvanceNotice.due_at > Subscription.next_due_at - LATER_MAX
 _UNDER_WAY = (AttemptStatus.READY, AttemptStatus.INFLIGHT, AttemptStatus.UNKNOWN)
 
 _RENEWED = (
@@ -285,6 +291,7 @@ _RENEWED = (
 )
 
 
+@cache
 def _announced(*extra: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
     """What a message about the next charge says; a change that is planned by then is in it."""
     change = SubscriptionChange
@@ -333,6 +340,7 @@ def _list_announced(ids: Sequence[int], *extra: ColumnElement[Any]) -> list[Row[
     return list(db.session.execute(named.order_by(Subscription.id)))
 
 
+@cache
 def _is_planned_by_then() -> ColumnElement[bool]:
     return and_(
         SubscriptionChange.subscription_id == Subscription.id,
@@ -341,20 +349,24 @@ def _is_planned_by_then() -> ColumnElement[bool]:
     )
 
 
+@lru_cache(maxsize=16)
 def _was_told_by_agreement(lead: Lead) -> ColumnElement[bool]:
     return Subscription.next_due_at < Subscription.created_at + literal(lead.told_of)
 
 
+@lru_cache(maxsize=16)
 def _lead_of(lead: Lead) -> ColumnElement[timedelta]:
     short = func.least(literal(lead.lead), Subscription.interval_count * literal(HALF_A_DAY))
     return case((Subscription.interval == "day", short), else_=literal(lead.lead))
 
 
+@cache
 def _told_at() -> Any:
     """When the next charge was first announced, of this sum and for no later day."""
     return _of_next_period(AdvanceNotice.attempted_at)
 
 
+@cache
 def _of_next_period(column: Any, *further: ColumnElement[bool]) -> Any:
     """By the unique index of what was announced."""
     amount = func.coalesce(_planned_amount(), Subscription.amount_minor)
@@ -372,6 +384,7 @@ def _of_next_period(column: Any, *further: ColumnElement[bool]) -> Any:
     )
 
 
+@cache
 def _planned_amount() -> Any:
     return (
         select(SubscriptionChange.to_amount_minor)
@@ -381,6 +394,7 @@ def _planned_amount() -> Any:
     )
 
 
+@cache
 def _is_stranded() -> ColumnElement[bool]:
     dead = PaymentMethod.status.in_([status.value for status in DEAD_METHODS])
     return and_(is_chargeable(), dead, is_before_its_end())
