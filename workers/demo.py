@@ -1,6 +1,6 @@
-"""The demo merchant: three months of business, lived through the product's own verbs.
+"""The demo merchant: a year of business, lived through the product's own verbs.
 
-Started once by `opsapp up`. It sets the clock of an empty demo installation three months back,
+Started once by `opsapp up`. It sets the clock of an empty demo installation a year back,
 lets customers come, order, fail to pay and leave, and moves the clock on day by day; scheduler,
 workers and the sandbox gateway do the charging. What it has done stands in the log, so a restart
 goes on where it was stopped, and does nothing once it has arrived in the present.
@@ -51,11 +51,12 @@ from workers.stopping import StopWish
 log = structlog.get_logger(__name__)
 
 BY = Actor("worker", "demo")
-DAYS = 92
+DAYS = 365
 DAY_LIMIT_S = 20.0  # a day whose work does not end is left behind
 POLL_S = 0.05
 ORDERS_PER_DAY = 6
-LOOKED_AT = 300
+BUYERS = 300  # the newest subscribers buy other things too
+EVERYBODY = 2 * merchant.SUBSCRIBERS
 WELCOME_POINTS, WELCOME_DAYS = 3_000, 30
 HOLD = timedelta(days=3)  # points stay set aside for an order that failed
 
@@ -206,7 +207,7 @@ def _method(customer_id: int, new: Subscriber, today: Any) -> NewMethod:
 
 def _order(day: int) -> None:
     """Some of the subscribers buy something else too."""
-    known = list(list_subscriptions(limit=LOOKED_AT, statuses=_CHARGEABLE))
+    known = list(list_subscriptions(limit=BUYERS, statuses=_CHARGEABLE))
     purses = list_balances([row.customer_id for row in known])
     sellers = _sellers()
     wishes = []
@@ -254,7 +255,7 @@ def _sellers() -> dict[str, int]:
 def _change_cards(day: int) -> list[int]:
     """Whose payments fail registers another card, and switches to it the next day."""
     wishes = []
-    owing = list_subscriptions(limit=LOOKED_AT, statuses=_OWING)
+    owing = list_subscriptions(limit=EVERYBODY, statuses=_OWING)
     names = list_customers([row.customer_id for row in owing])
     for row in owing:
         methods = list_methods(row.customer_id)
@@ -272,8 +273,8 @@ def _change_cards(day: int) -> list[int]:
 def _run_dry(day: int) -> None:
     """A few cards are out of funds from now on, so that some failures repeat."""
     with transaction():
-        active = list_subscriptions(limit=LOOKED_AT, statuses=_CHARGEABLE)
-        dry = [row.payment_method_id for row in active if draw(row.id, day, "dry") < 0.0015]
+        active = list_subscriptions(limit=EVERYBODY, statuses=_CHARGEABLE)
+        dry = [row.payment_method_id for row in active if draw(row.id, day, "dry") < 0.0003]
         keys = [each.billing_key for each in get_charge_keys(dry).values()]
     for key in keys:
         if key is not None:
@@ -281,12 +282,12 @@ def _run_dry(day: int) -> None:
 
 
 def _change_minds(day: int) -> None:
-    for row in list_subscriptions(limit=LOOKED_AT, statuses=_CHARGEABLE):
+    for row in list_subscriptions(limit=EVERYBODY, statuses=_CHARGEABLE):
         if draw(row.id, day, "cancel") < 0.0012:
             cancelling.cancel(row.id, because="the customer cancelled", by=BY)
         elif draw(row.id, day, "pause") < 0.0008:
             pausing.pause(row.id, by=BY)
-    for row in list_subscriptions(limit=LOOKED_AT, statuses=_PAUSED):
+    for row in list_subscriptions(limit=EVERYBODY, statuses=_PAUSED):
         if draw(row.id, day, "resume") < 0.06:
             pausing.resume(row.id, by=BY)
 

@@ -12,7 +12,8 @@ from opsapp.kernel.money import Money
 
 T = TypeVar("T")
 
-SUBSCRIBERS = 300
+SUBSCRIBERS = 3_600  # some leave: at the end of the year more than 3,000 go on
+LAST_COMER = 350  # days; who comes later would have no history
 EARLY = 0.4  # of the subscribers are there on the first day
 
 _SURNAMES = "김이박최정강조윤장임한오서신권황안송류홍"
@@ -55,14 +56,14 @@ def _offer(code: str, name: str, won: int, *, every: str, share: float) -> Offer
 
 
 OFFERS = (
-    _offer("lunch-daily", "데일리 도시락", 6_900, every="day", share=0.05),
-    _offer("news-daily", "아침 신문", 900, every="day", share=0.03),
-    _offer("flower-weekly", "주간 꽃 배송", 19_900, every="week", share=0.12),
-    _offer("salad-biweekly", "격주 샐러드", 32_000, every="2 weeks", share=0.08),
-    _offer("stream-basic", "스트리밍 베이직", 9_900, every="month", share=0.27),
-    _offer("stream-premium", "스트리밍 프리미엄", 14_900, every="month", share=0.19),
-    _offer("coffee-monthly", "원두 정기배송", 24_000, every="month", share=0.14),
-    _offer("purifier-rental", "정수기 렌탈", 29_900, every="month", share=0.08),
+    _offer("lunch-daily", "데일리 도시락", 6_900, every="day", share=0.01),
+    _offer("news-daily", "아침 신문", 900, every="day", share=0.005),
+    _offer("flower-weekly", "주간 꽃 배송", 19_900, every="week", share=0.08),
+    _offer("salad-biweekly", "격주 샐러드", 32_000, every="2 weeks", share=0.06),
+    _offer("stream-basic", "스트리밍 베이직", 9_900, every="month", share=0.325),
+    _offer("stream-premium", "스트리밍 프리미엄", 14_900, every="month", share=0.22),
+    _offer("coffee-monthly", "원두 정기배송", 24_000, every="month", share=0.17),
+    _offer("purifier-rental", "정수기 렌탈", 29_900, every="month", share=0.09),
     _offer("vitamin-quarter", "분기 영양제", 78_000, every="3 months", share=0.04),
 )
 _KINDS = (("card", 0.62), ("easy_pay", 0.18), ("transfer", 0.12), ("virtual_account", 0.08))
@@ -97,7 +98,9 @@ def subscriber(number: int) -> Subscriber:
         customer=NewCustomer(ref, name, f"{ref}@example.com", f"010-0000-{number:04}", locale),
         plan=plan,
         kind=kind,
-        first_day=0 if draw(number, "early") < EARLY else 1 + int(draw(number, "first") * 75),
+        first_day=0
+        if draw(number, "early") < EARLY
+        else 1 + int(draw(number, "first") * LAST_COMER),
     )
 
 

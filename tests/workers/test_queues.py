@@ -33,6 +33,7 @@ def test_with_one_gateway_as_many_processes_run_as_there_were_without_lanes(
         "charges_bulk.toss",
         "notices",
         "bulk",
+        "exports",
         "webhooks_out",
     ]
     assert set(started) == set(list_queues())
