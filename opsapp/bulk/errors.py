@@ -9,6 +9,12 @@ class FilterMoved(OpsError):
     remedy = "Look at the list again and confirm the new number."
 
 
+class SumMoved(OpsError):
+    code = "sum_moved"
+    message = "The sum that would go back is another one than was shown."
+    remedy = "Look at the list again and confirm the new sum."
+
+
 class NothingFits(OpsError):
     code = "nothing_fits"
     message = "Nothing fits the filter."
@@ -19,6 +25,18 @@ class TooMany(OpsError):
     code = "too_many"
     message = "{found} fit the filter; one job takes {most} at most."
     remedy = "Narrow the filter and order several jobs."
+
+
+class JobHasBegun(OpsError):
+    code = "bulk_job_has_begun"
+    message = "The job is {status} already."
+    remedy = "It can only be stopped now."
+
+
+class NotToBeRetried(OpsError):
+    code = "not_to_be_retried"
+    message = "No recovery of this payment is open."
+    remedy = "Only the failed payment of a subscription can be tried again."
 
 
 class JobIsOver(OpsError):

@@ -1,4 +1,5 @@
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
@@ -15,16 +16,20 @@ class BulkJob(Claimable, Base):
     __table_args__ = (
         BULK.check(),
         CheckConstraint("total > 0", name="not_empty"),
+        CheckConstraint("subject_type IN ('subscription', 'payment')", name="subject_known"),
         due_index("bulk_jobs", OPEN),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ref: Mapped[str] = mapped_column(unique=True)
     request_id: Mapped[str] = mapped_column(unique=True)  # a form sent twice is one job
+    subject_type: Mapped[str] = mapped_column(server_default="subscription")
     act: Mapped[str]
     because: Mapped[str]  # in staff's own words
     filter_text: Mapped[str]  # the address of the list that it was ordered from
     total: Mapped[int]
+    # Minor units by currency of what its rows give back; empty where no money moves.
+    sums: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     status: Mapped[str] = mapped_column(default=BULK.start.value)
     requested_by: Mapped[str]
     requested_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())
@@ -44,5 +49,6 @@ class BulkRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     job_id: Mapped[int] = mapped_column(ForeignKey("bulk_jobs.id"))
     subject_id: Mapped[int]
+    amount_minor: Mapped[int | None]  # what the act gives back, as it was shown
     status: Mapped[str] = mapped_column(default=ROW.start.value)
     because: Mapped[str] = mapped_column(default="", server_default="")  # code of a refusal

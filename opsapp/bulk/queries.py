@@ -64,6 +64,11 @@ def lock_job(job_id: int) -> BulkJob:
     return job
 
 
+def lock_jobs(job_ids: Sequence[int]) -> list[BulkJob]:
+    jobs = select(BulkJob).where(BulkJob.id.in_(job_ids)).order_by(BulkJob.id)
+    return list(db.session.scalars(locked(jobs)))
+
+
 def lock_claimable(job_ids: Sequence[int]) -> list[Any]:
     """Id, status, fence and the database's own now of those that nobody holds."""
     open_ = [status.value for status in OPEN]
@@ -94,7 +99,7 @@ def lock_held(job_id: int, fence: int) -> BulkJob | None:
 def lock_next_row(job_id: int) -> Any:
     """The next one without a result, or None."""
     row = (
-        select(BulkRow.id, BulkRow.subject_id, BulkRow.status)
+        select(BulkRow.id, BulkRow.subject_id, BulkRow.amount_minor, BulkRow.status)
         .where(BulkRow.job_id == job_id, BulkRow.status == RowStatus.WAITING.value)
         .order_by(BulkRow.id)
         .limit(1)
@@ -102,8 +107,8 @@ def lock_next_row(job_id: int) -> Any:
     return db.session.execute(locked(row)).one_or_none()
 
 
-def lock_waiting_rows(job_id: int) -> list[Any]:
+def lock_waiting_rows(job_ids: Sequence[int]) -> list[Any]:
     rows = select(BulkRow.id, BulkRow.status).where(
-        BulkRow.job_id == job_id, BulkRow.status == RowStatus.WAITING.value
+        BulkRow.job_id.in_(job_ids), BulkRow.status == RowStatus.WAITING.value
     )
     return list(db.session.execute(locked(rows.order_by(BulkRow.id))))

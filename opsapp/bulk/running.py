@@ -90,7 +90,8 @@ def _do_next(job_id: int, fence: int, *, by: Actor) -> bool:
         return False
     job.leased_until = func.clock_timestamp() + rules.LEASE
     kind, _, name = job.requested_by.partition(":")
-    acting.act_on(job.act, row.subject_id, because=job.because, by=Actor(kind, name))()
+    target = acting.Target(row.subject_id, row.amount_minor, f"{job.ref}-{row.subject_id}")
+    acting.act_on(job.act, target, because=job.because, by=Actor(kind, name))
     ROW.move_many(BulkRow, [RowMove(row.id, row.status, RowStatus.DONE, job.act)], by=by)
     return True
 

@@ -6,6 +6,7 @@ from opsapp.kernel.states import Move, StateMachine
 
 
 class BulkStatus(StrEnum):
+    AWAITING_APPROVAL = "awaiting_approval"
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
@@ -14,11 +15,15 @@ class BulkStatus(StrEnum):
 
 B = BulkStatus
 OPEN = (B.QUEUED, B.RUNNING)
+STOPPABLE = (B.AWAITING_APPROVAL, *OPEN)
 
 BULK = StateMachine(
     "bulk_job",
     start=B.QUEUED,
+    other_starts=(B.AWAITING_APPROVAL,),
     moves=[
+        Move(B.AWAITING_APPROVAL, B.QUEUED, "a second person agreed"),
+        Move(B.AWAITING_APPROVAL, B.CANCELLED, "no second person agreed, or it was taken back"),
         Move(B.QUEUED, B.RUNNING, "a worker began"),
         Move(B.RUNNING, B.RUNNING, "another worker went on with it"),
         Move(B.RUNNING, B.DONE, "every row has its result"),

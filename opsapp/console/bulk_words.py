@@ -40,6 +40,17 @@ ACT = {
         "Charges, retries and notices are taken back at once. This cannot be undone.",
         is_final=True,
     ),
+    "refund": ActWord(
+        "Refund in full",
+        "Refund {count}",
+        "What is left of each payment is given back, to the way it was paid.",
+        is_final=True,
+    ),
+    "retry": ActWord(
+        "Try again",
+        "Try {count} again",
+        "Each failed payment of a subscription is charged once more at once, with its method.",
+    ),
 }
 REFUSAL = {
     "other_state": "It is in another state now",
@@ -48,6 +59,14 @@ REFUSAL = {
     "charged_ahead": "Its next period is charged ahead already",
     "subscription_move_refused": "Its state does not allow it",
     "method_not_usable": "Its payment method cannot be used",
+    "not_refundable": "Nothing can be given back of it",
+    "refund_under_way": "Another refund is under way",
+    "refundable_changed": "Another amount than was shown can be given back",
+    "refund_month_over": "Its month is over: pay it back by bank transfer",
+    "being_asked": "Its result is not certain yet",
+    "needs_decision": "Its result is not certain yet",
+    "not_to_be_retried": "It is no failed payment of a subscription",
+    "recovery_act_refused": "It cannot be tried again now",
     "not_found": "It does not exist",
     "fault": "A fault of ours: look into the log",
 }

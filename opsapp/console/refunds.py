@@ -3,35 +3,53 @@
 A deposit goes back to a bank account: the panel then asks for it, or shows what is in its way.
 """
 
+from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from opsapp.console import access, desk_words, errors, forms, frame, words
+from opsapp.approvals import queries as approvals
+from opsapp.console import (
+    access,
+    approval_words,
+    case_words,
+    desk_words,
+    errors,
+    forms,
+    frame,
+    lists,
+    words,
+)
 from opsapp.console.access import requires
 from opsapp.console.forms import AccountForm, NoteForm, RefundForm, ReturnForm
-from opsapp.insights import listing_refunds, showing_payments
-from opsapp.insights.listing_refunds import RefundWishList
+from opsapp.insights import listing_refunds, previewing_refunds, showing_payments
 from opsapp.kernel import jobs
 from opsapp.kernel.db import transaction
 from opsapp.kernel.errors import OpsError
 from opsapp.kernel.ids import new_ref
 from opsapp.kernel.money import Money
-from opsapp.payments import asking_accounts, finding_refunds, inquiring, refunding
-from opsapp.payments.errors import BeingAsked, NotRefundable, RefundableChanged
+from opsapp.payments import (
+    asking_accounts,
+    finding_refunds,
+    inquiring,
+    refunding,
+    withdrawing_refunds,
+)
+from opsapp.payments.errors import BeingAsked, NotRefundable
 from opsapp.payments.limiting import RefundLimits, limits_of
-from opsapp.payments.states import REFUNDABLE
+from opsapp.payments.states import REFUNDABLE, RefundStatus
 from opsapp.staff import queries as staff
 from opsapp.staff.rules import Permission
 
 routes = Blueprint("refunds", __name__)
 
 # In these the machine does nothing more by itself.
-ENDED = ("succeeded", "refused", "needs_human", "awaiting_account")
+ENDED = ("succeeded", "refused", "withdrawn", "needs_human", "awaiting_account")
 # Seconds between two looks at a refund under way.
 POLLS_S = (2, 2, 3, 5, 8, 10)
+WAITS_S = 60  # for a second person
 
 Answer = str | Response | tuple[str, int]
 
@@ -39,19 +57,11 @@ Answer = str | Response | tuple[str, int]
 @routes.get("/refunds/")
 @requires(Permission.VIEW)
 def show_list() -> str:
-    wish = RefundWishList(
-        status=forms.choice("status", words.REFUND, ""),
-        since=forms.day("since"),
-        until=forms.day("until"),
-    )
-    page = listing_refunds.list_refunds(wish, cursor=request.args.get("cursor"))
-    return render_template(
-        "console/refunds/list.html",
-        page=page,
-        wish=wish,
-        totals=listing_refunds.sum_refunds(wish) if page.rows else None,
-        names=staff.names_of_actors(row.requested_by for row in page.rows),
-    )
+    opened = lists.open_list("refunds")
+    totals = listing_refunds.sum_refunds(opened.wish) if opened.page.rows else None
+    names = staff.names_of_actors(row.requested_by for row in opened.page.rows)
+    values = opened.values | {"totals": totals, "names": names}
+    return render_template("console/refunds/list.html", **values)
 
 
 @routes.post("/payments/<id:payment_id>/refunds/review")
@@ -62,18 +72,20 @@ def review(payment_id: int) -> Answer:
     form = RefundForm()
     if not form.validate_on_submit():
         return _shown(payment_id, render_form(payment, form)), 422
-    seen = Money(int(form.seen.data or 0), form.wished.currency)
-    if seen != payment.refundable:
-        changed = RefundableChanged(refundable=payment.refundable, seen=seen)
-        return _conflict(payment_id, form, changed)
+    try:
+        seen = previewing_refunds.preview(payment_id, _wish(form), by=access.current_actor())
+    except BeingAsked:
+        return _shown(payment_id, render_panel(payment)), 409
+    except OpsError as error:
+        return _conflict(payment_id, form, error)
     panel = frame.fragment(
         "console/refunds/_review.html",
         payment=payment,
         customer=customer,
         method=showing_payments.find_charged_method(payment_id),
         form=form,
-        left=payment.refundable - form.wished,
-        limits=_find_limits(payment),
+        seen=seen,
+        approval_words=approval_words,
     )
     return _shown(payment_id, panel)
 
@@ -165,11 +177,26 @@ def ask_again(refund_id: int) -> Answer:
 @routes.post("/refunds/<id:refund_id>/withdraw")
 @requires(Permission.REFUND)
 def withdraw(refund_id: int) -> Answer:
-    form = NoteForm()
-    if not form.validate_on_submit():
+    """Of whatever was not sent yet."""
+    form, refund = NoteForm(), finding_refunds.get_refund(refund_id)
+    is_asked = refund.status == RefundStatus.AWAITING_ACCOUNT
+    if not form.validate_on_submit() and is_asked:
         return _account_page(refund_id, AccountForm(formdata=None), note=form), 422
+    if form.errors:
+        return render_detail(refund.payment_id, _progress(refund_id, turn=0, note=form)), 422
+    by, reason = access.current_actor(), form.note.data or ""
+    act = asking_accounts.withdraw if is_asked else withdrawing_refunds.withdraw_refund
     with transaction():
-        asking_accounts.withdraw(refund_id, reason=form.note.data or "", by=access.current_actor())
+        act(refund_id, reason=reason, by=by)
+    return _back(refund_id)
+
+
+@routes.post("/refunds/<id:refund_id>/send-now")
+@requires(Permission.REFUND)
+def send_now(refund_id: int) -> Answer:
+    """Without the rest of the time to undo it."""
+    with transaction():
+        withdrawing_refunds.send_now(refund_id, by=access.current_actor())
     return _back(refund_id)
 
 
@@ -191,7 +218,8 @@ def request_return(unmatched_id: int) -> Answer:
         return _return_page(unmatched_id, form), 422
     seen = int(form.seen.data or 0)
     amount = Money(seen, case.currency) if seen else case.amount
-    wish = refunding.RefundWish(form.request_id.data or "", amount, seen, form.reason.data or "")
+    form_id, reason = form.request_id.data or "", form.reason.data or ""
+    wish = refunding.RefundWish(form_id, amount, seen, reason, is_by_hand=True)
     try:
         with transaction():
             refund_id = refunding.request_return(unmatched_id, wish, by=access.current_actor())
@@ -214,6 +242,8 @@ def render_panel(payment: Any, notice: str = "") -> Markup:
     """The next thing to do about refunds of this payment."""
     if (refund := finding_refunds.find_awaiting_account(payment.id)) is not None:
         return render_account(refund, notice=notice)
+    if (refund := finding_refunds.find_revocable(payment.id)) is not None:
+        return _progress(refund.id, turn=0)
     if inquiring.is_uncertain(payment.id):
         return frame.fragment("console/refunds/_asking.html", payment=payment, notice=notice)
     return render_form(payment, fresh_form(payment.refundable), notice)
@@ -257,6 +287,7 @@ def _wish(form: RefundForm) -> refunding.RefundWish:
         amount=form.wished,
         seen_refundable_minor=int(form.seen.data or 0),
         reason=form.reason,
+        is_by_hand=True,
     )
 
 
@@ -295,18 +326,32 @@ def _back(refund_id: int) -> Response:
     return redirect(url_for("console.payments.show", payment_id=payment_id))
 
 
-def _progress(refund_id: int, *, turn: int) -> str:
+def _progress(refund_id: int, *, turn: int, note: NoteForm | None = None) -> Markup:
     refund = showing_payments.get_refund(refund_id)
     is_over = refund.status in ENDED
-    return render_template(
+    return frame.fragment(
         "console/refunds/_progress.html",
         refund=refund,
         amount=Money(refund.amount_minor, refund.currency),
         is_over=is_over,
         turn=turn + 1,
-        wait_s=POLLS_S[min(turn, len(POLLS_S) - 1)],
+        wait_s=_wait_s(refund, turn),
+        approval=approvals.find_latest("refund", refund_id),
+        me=str(access.current_actor()),
+        left_to_undo=max(refund.due_at - frame.now(), timedelta(0)),
+        told=approval_words,
+        note=note,
         redis_answers=is_over or jobs.redis_answers(),
     )
+
+
+def _wait_s(refund: Any, turn: int) -> int:
+    """Whoever types why it shall be undone is not to lose it to a fresh panel."""
+    if refund.status == RefundStatus.HELD:
+        return max(int((refund.due_at - frame.now()).total_seconds()) + 2, POLLS_S[0])
+    if refund.status == RefundStatus.AWAITING_APPROVAL:
+        return WAITS_S
+    return POLLS_S[min(turn, len(POLLS_S) - 1)]
 
 
 def _conflict(payment_id: int, sent: RefundForm, error: OpsError) -> tuple[str, int]:
@@ -325,7 +370,8 @@ def _shown(payment_id: int, panel: Markup) -> str:
 
 def render_detail(payment_id: int, panel: Markup | None = None) -> str:
     """The payment's page; `panel` stands in for the empty refund form."""
-    picture = showing_payments.get_picture(payment_id)
+    line = forms.choice("line", showing_payments.LINES, "")
+    picture = showing_payments.get_picture(payment_id, shown=line)
     payment = picture.payment
     actors = {entry.actor for entry, _times in picture.timeline}
     actors |= {refund.requested_by for refund in picture.refunds}
@@ -333,5 +379,8 @@ def render_detail(payment_id: int, panel: Markup | None = None) -> str:
         "console/payments/detail.html",
         picture=picture,
         names=staff.names_of_actors(actors),
+        line=line,
+        lines=case_words.LINE,
+        note_id=new_ref("note"),
         panel=panel or render_panel(payment),
     )

@@ -6,8 +6,9 @@ from typing import Any
 from sqlalchemy import select
 
 from opsapp.kernel.db import db, locked
-from opsapp.orders.models import OrderLine, OrderRefund, OrderRefundLine
+from opsapp.orders.models import OrderLeg, OrderLine, OrderRefund, OrderRefundLine
 from opsapp.payments.models import Payment, Refund
+from opsapp.payments.states import REFUND_REVOCABLE
 
 
 def list_lines_of_leg(leg_id: int) -> list[OrderLine]:
@@ -50,6 +51,18 @@ def list_wishes(refund_ids: Sequence[int]) -> dict[int, Any]:
     asked = select(Refund.id, Refund.reason, Refund.requested_by, Refund.requested_at)
     rows = db.session.execute(asked.where(Refund.id.in_(refund_ids)))
     return {row.id: row for row in rows}
+
+
+def is_revocable(refund_id: int | None) -> bool:
+    """Whether the money part can still be taken back."""
+    revocable = [status.value for status in REFUND_REVOCABLE]
+    wanted = select(Refund.id).where(Refund.id == refund_id, Refund.status.in_(revocable))
+    return refund_id is not None and db.session.scalar(wanted) is not None
+
+
+def list_legs(leg_ids: Sequence[int]) -> dict[int, OrderLeg]:
+    found = db.session.scalars(select(OrderLeg).where(OrderLeg.id.in_(leg_ids)))
+    return {leg.id: leg for leg in found}
 
 
 def find_payment(payment_id: int | None) -> Payment | None:

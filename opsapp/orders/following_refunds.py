@@ -5,9 +5,10 @@ its order here, spread over the lines.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import bulk_insert, bulk_update, within_transaction
 from opsapp.kernel.events import announce
 from opsapp.kernel.ids import new_ref
@@ -17,6 +18,9 @@ from opsapp.orders.models import OrderLeg, OrderLine, OrderRefund
 from opsapp.orders.refunding import write_parts
 from opsapp.orders.spreading import LineRefund, spread
 from opsapp.payments.events import RefundFact, RefundsMade, RefundsReleased
+from opsapp.points import queries as points, restoring
+
+BY = Actor("worker", "orders.following_refunds")
 
 
 @within_transaction
@@ -27,19 +31,24 @@ def on_refunds_made(event: RefundsMade) -> None:
     _adopt([fact for fact in facts.values() if fact.refund_id not in known])
     rows = finding_refunds.list_by_refunds(list(facts))
     parts = _parts_of(rows)
+    # Accounts of points are locked before whoever hears of it locks anything.
+    restored = _restore_points([row for row in rows if row.points_follow and row.points], facts)
     for row in rows:
         fact = facts[row.refund_id or 0]
         announce(_as_told(row, fact, parts[row.id]))
+        if row.id in restored:
+            announce(_points_told(row, fact, parts[row.id]))
 
 
 @within_transaction
 def on_refunds_released(event: RefundsReleased) -> None:
-    """The gateway gave nothing back: the lines have it again. Points that went back stay back."""
+    """Nothing was given back: the lines have it again. Points that went back stay back."""
     rows = finding_refunds.list_by_refunds([fact.refund_id for fact in event.refunds])
     parts = _parts_of(rows)
     less: dict[int, int] = defaultdict(int)
-    for part in (part for own in parts.values() for part in own):
-        less[part.line_id] += part.money_minor
+    follow = {row.id for row in rows if row.points_follow}
+    for row_id, part in ((row_id, part) for row_id, own in parts.items() for part in own):
+        less[part.line_id] += part.money_minor + (part.points if row_id in follow else 0)
     lines = finding_refunds.lock_lines([row.leg_id for row in rows])
     bulk_update(
         OrderLine,
@@ -48,6 +57,43 @@ def on_refunds_released(event: RefundsReleased) -> None:
             for line in lines
             if line.id in less
         ],
+    )
+
+
+def _restore_points(rows: Sequence[OrderRefund], facts: Mapping[int, RefundFact]) -> frozenset[int]:
+    """The points that waited for their money; which rows'. One order's at a time: few wait."""
+    if not rows:
+        return frozenset()
+    legs = finding_refunds.list_legs([row.leg_id for row in rows])
+    points.lock_accounts(sorted({facts[row.refund_id or 0].customer_id for row in rows}))
+    kept_ids = [leg.reservation_id for leg in legs.values() if leg.reservation_id is not None]
+    kept = points.list_reservations(kept_ids)
+    restored = set()
+    for row in rows:
+        reservation = kept.get(legs[row.leg_id].reservation_id or 0)
+        # What the gateway gave back is never refused for the sake of points.
+        left = reservation.points - reservation.restored if reservation is not None else 0
+        if reservation is None or not (back := min(row.points, left)):
+            continue
+        request_id = f"order-refund-{row.id}"
+        restoring.restore(reservation.id, back, request_id=request_id, because=row.reason, by=BY)
+        restored.add(row.id)
+    return frozenset(restored)
+
+
+def _points_told(
+    refund: OrderRefund, fact: RefundFact, parts: Sequence[LineRefund]
+) -> OrderRefunded:
+    return OrderRefunded(
+        order_refund_id=refund.id,
+        order_id=refund.order_id,
+        leg_id=refund.leg_id,
+        customer_id=fact.customer_id,
+        refund_id=None,
+        money_minor=0,
+        points=refund.points,
+        currency=fact.currency,
+        lines=tuple(LineReturned(p.line_id, p.points) for p in parts if p.points),
     )
 
 

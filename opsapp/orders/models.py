@@ -18,6 +18,12 @@ class Order(Base):
         CheckConstraint(f"on_failure IN {ON_FAILURE}", name="on_failure_known"),
         Index("orders_customer", "customer_id"),
         Index("orders_listed", "placed_at", "id"),
+        Index(
+            "orders_ref_grams",
+            "order_ref",
+            postgresql_using="gin",
+            postgresql_ops={"order_ref": "gin_trgm_ops"},
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -132,6 +138,8 @@ class OrderRefund(Base):
     amount_minor: Mapped[int]
     money_minor: Mapped[int]
     points: Mapped[int]
+    # They go back with the money, or not at all: the money could still be taken back.
+    points_follow: Mapped[bool] = mapped_column(server_default=text("false"))
     refund_id: Mapped[int | None] = mapped_column(ForeignKey("refunds.id"), unique=True)
     reason: Mapped[str]
     requested_by: Mapped[str]

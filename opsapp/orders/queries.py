@@ -150,6 +150,12 @@ def list_pictures(order_ids: Sequence[int]) -> dict[int, OrderPicture]:
     }
 
 
+def list_states(order_ids: Sequence[int]) -> dict[int, OrderState]:
+    """How orders stand as a whole, by id; without their lines."""
+    legs = _leg_pictures(_list_standing(order_ids)) if order_ids else {}
+    return {id_: rules.state_of([leg.state for leg in found]) for id_, found in legs.items()}
+
+
 def _list_standing(order_ids: Sequence[int]) -> Sequence[Any]:
     """Rows (order, leg, payment, latest attempt); each of the last three may be None."""
     latest = (

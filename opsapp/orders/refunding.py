@@ -20,10 +20,12 @@ from opsapp.orders import finding_refunds, queries
 from opsapp.orders.events import LineReturned, OrderRefunded
 from opsapp.orders.models import OrderLeg, OrderLine, OrderRefund, OrderRefundLine
 from opsapp.orders.spreading import LineRefund
-from opsapp.orders.weighing import Held, RefundPreview, lock_held, preview, weigh
+from opsapp.orders.weighing import Held, RefundPreview, lock_held, preview, read_held, weigh
 from opsapp.payments import refunding
 from opsapp.payments.errors import BeingAsked, RefundableChanged
 from opsapp.payments.inquiring import look_first
+from opsapp.payments.planning_refunds import RefundPlan, preview_refund
+from opsapp.payments.states import REFUND_REVOCABLE
 from opsapp.points import restoring
 
 __all__ = ["OrderRefundWish", "RefundPreview", "preview", "request", "request_or_look"]
@@ -34,7 +36,8 @@ class OrderRefundWish:
     """What a person asks for. `request_id` comes with the form: the same one refunds once.
 
     `seen_refundable_minor` is what the screen showed of the leg, money and points together. Where
-    the way of paying needs a bank account, the customer is asked for it.
+    the way of paying needs a bank account, the customer is asked for it. `is_by_hand`: a person
+    of ours ordered it, so that the money policy counts.
     """
 
     request_id: str
@@ -42,11 +45,39 @@ class OrderRefundWish:
     line_id: int | None
     reason: str
     seen_refundable_minor: int
+    is_by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRefundPlan:
+    """What `request` would do: how the amount falls, and the steps of its money part, if any."""
+
+    falls: RefundPreview
+    money: RefundPlan | None
+
+    @property
+    def points_follow(self) -> bool:
+        return self.money is not None and self.money.starts_as in REFUND_REVOCABLE
+
+
+def plan(leg_id: int, wish: OrderRefundWish, *, by: Actor) -> OrderRefundPlan:
+    """Reads only. Raises as `request` does, except for a form that was used."""
+    _require_readable(wish)
+    held = read_held(leg_id)
+    if wish.seen_refundable_minor != held.refundable_minor:
+        raise RefundableChanged(refundable=held.refundable_minor, seen=wish.seen_refundable_minor)
+    falls = weigh(held, wish.amount, wish.line_id)
+    if held.payment is None or not falls.money.minor:
+        return OrderRefundPlan(falls, None)
+    in_money = _in_money(new_ref("ore"), falls, held, wish)
+    return OrderRefundPlan(falls, preview_refund(held.payment.id, in_money, by=by))
 
 
 @within_transaction
 def request(leg_id: int, wish: OrderRefundWish, *, by: Actor) -> int:
-    """Give part of a leg back; returns the order refund's id. Points are back at once.
+    """Give part of a leg back; returns the order refund's id.
+
+    Points are back at once, or with the money where that can still be taken back.
 
     Raises Invalid, NotFound, NotRefundable, RefundTooLarge, RefundableChanged, RefundUnderWay,
     OnlyWhole, RefundMonthOver, BeingAsked, NeedsDecision.
@@ -61,10 +92,11 @@ def request(leg_id: int, wish: OrderRefundWish, *, by: Actor) -> int:
     ref, refund_id = new_ref("ore"), None
     if held.payment is not None and planned.money.minor:
         # Under a number of its own: the form's may stand for a refund of the payment alone.
-        in_money = refunding.RefundWish(ref, planned.money, held.money_minor, wish.reason)
+        in_money = _in_money(ref, planned, held, wish)
         refund_id = refunding.request_refund(held.payment.id, in_money, by=by)
-    written_id = _write(held, wish, planned, ref, refund_id, by=by)
-    if held.reservation is not None and planned.points:
+    follows = wish.is_by_hand and finding_refunds.is_revocable(refund_id)
+    written_id = _write(held, wish, planned, ref, refund_id, follows=follows, by=by)
+    if held.reservation is not None and planned.points and not follows:
         restoring.restore(
             held.reservation.id,
             planned.points,
@@ -88,6 +120,19 @@ def request_or_look(leg_id: int, wish: OrderRefundWish, *, by: Actor) -> int:
             if payment_id is not None:
                 look_first(payment_id)
         raise
+
+
+def _in_money(
+    ref: str, falls: RefundPreview, held: Held, wish: OrderRefundWish
+) -> refunding.RefundWish:
+    return refunding.RefundWish(
+        ref,
+        falls.money,
+        held.money_minor,
+        wish.reason,
+        is_by_hand=wish.is_by_hand,
+        whole=wish.amount,
+    )
 
 
 def _require_readable(wish: OrderRefundWish) -> None:
@@ -114,6 +159,7 @@ def _write(
     ref: str,
     refund_id: int | None,
     *,
+    follows: bool,
     by: Actor,
 ) -> int:
     row = {
@@ -125,6 +171,7 @@ def _write(
         "amount_minor": wish.amount.minor,
         "money_minor": planned.money.minor,
         "points": planned.points,
+        "points_follow": follows,
         "refund_id": refund_id,
         "reason": wish.reason.strip(),
         "requested_by": str(by),

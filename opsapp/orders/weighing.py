@@ -65,10 +65,13 @@ class Held:
 
 def preview(leg_id: int, amount: Money, line_id: int | None = None) -> RefundPreview:
     """Reads only. Raises as `request` does, except about the form."""
+    return weigh(read_held(leg_id), amount, line_id)
+
+
+def read_held(leg_id: int) -> Held:
     leg = queries.get_leg(leg_id)
     payment = finding_refunds.find_payment(leg.payment_id)
-    held = Held(leg, finding_refunds.list_lines_of_leg(leg_id), payment, _find_reservation(leg))
-    return weigh(held, amount, line_id)
+    return Held(leg, finding_refunds.list_lines_of_leg(leg_id), payment, _find_reservation(leg))
 
 
 def left_of_line(leg_id: int, line_id: int) -> int:

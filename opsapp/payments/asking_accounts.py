@@ -141,7 +141,7 @@ def withdraw(refund_id: int, *, reason: str, by: Actor) -> None:
     because = f"withdrawn: {reason.strip()}"
     refund.account_sealed = None
     refund.ended_at = clock.now()
-    REFUND.move(refund, RefundStatus.REFUSED, because=because, by=by)
+    REFUND.move(refund, RefundStatus.WITHDRAWN, because=because, by=by)
     payment = lock_payment(refund.payment_id)
     settled = Settled.of(refund, customer_id=payment.customer_id, because=because)
     returning.release([settled], by=by)

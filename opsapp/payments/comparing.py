@@ -17,7 +17,7 @@ from opsapp.kernel.turns import ask
 from opsapp.payments import jobs, queries, receiving
 from opsapp.payments.errors import BooksUnread
 from opsapp.payments.models import Attempt, Deposit, Payment, Refund, UnmatchedMoney
-from opsapp.payments.states import OPEN, AttemptStatus, RefundStatus
+from opsapp.payments.states import OPEN, REFUND_ENDED, AttemptStatus, RefundStatus
 from opsapp.settings import current
 
 DIFFER = "BOOKS_DIFFER"  # an event of our own beside those of the vendors
@@ -222,7 +222,7 @@ def _captured(row: Any) -> int:
 
 
 def _refunds_by_attempt() -> FromClause:
-    ended = [RefundStatus.SUCCEEDED.value, RefundStatus.REFUSED.value]
+    ended = [status.value for status in REFUND_ENDED]
     given_back = Refund.status == RefundStatus.SUCCEEDED.value
     return (
         select(

@@ -26,6 +26,12 @@ class RefundUnderWay(OpsError):
     remedy = "Wait until it has ended."
 
 
+class RefundSent(OpsError):
+    code = "refund_sent"
+    message = "This refund is {status} already: it can no longer be taken back."
+    remedy = "Look at what the gateway answers."
+
+
 class NotRetryable(OpsError):
     code = "not_retryable"
     message = "Another attempt is not possible: the payment is {status}."

@@ -8,17 +8,21 @@ from sqlalchemy.orm import aliased
 
 from opsapp.kernel.db import db, locked
 from opsapp.kernel.errors import NotFound
+from opsapp.kernel.money import Money
 from opsapp.kernel.turns import is_claimable
 from opsapp.payments import queries
 from opsapp.payments.models import Attempt, Decision, Payment, Refund, UnmatchedMoney
 from opsapp.payments.states import (
+    REFUND_ENDED,
     REFUND_OPEN,
+    REFUNDABLE,
     AttemptStatus,
     RefundStatus,
     UnmatchedStatus,
 )
 
-_ENDED = (RefundStatus.SUCCEEDED.value, RefundStatus.REFUSED.value)
+_ENDED = tuple(status.value for status in REFUND_ENDED)
+_REFUNDABLE = [status.value for status in REFUNDABLE]
 _HELD = (UnmatchedStatus.OPEN.value, UnmatchedStatus.RETURNING.value)
 _UNCERTAIN = (AttemptStatus.UNKNOWN.value, AttemptStatus.NEEDS_HUMAN.value)
 
@@ -31,6 +35,18 @@ def get_refund(refund_id: int) -> Refund:
     return found
 
 
+def get_payment(payment_id: int) -> Payment:
+    """Raises NotFound."""
+    found = db.session.get(Payment, payment_id)
+    if found is None:
+        raise NotFound(noun="payment", id=payment_id)
+    return found
+
+
+def get_attempt(attempt_id: int) -> Attempt:
+    return db.session.get_one(Attempt, attempt_id)
+
+
 def get_unmatched(unmatched_id: int) -> UnmatchedMoney:
     """Raises NotFound."""
     found = db.session.get(UnmatchedMoney, unmatched_id)
@@ -41,6 +57,22 @@ def get_unmatched(unmatched_id: int) -> UnmatchedMoney:
 
 def find_by_request(request_id: str) -> Refund | None:
     return db.session.scalar(select(Refund).where(Refund.request_id == request_id))
+
+
+def list_refundable(payment_ids: Sequence[int]) -> dict[int, Money]:
+    """What is left to be given back of those that have something left."""
+    left = Payment.captured_minor - Payment.refunded_minor - Payment.refund_pending_minor
+    rows = db.session.execute(
+        select(Payment.id, left.label("minor"), Payment.currency).where(
+            Payment.id.in_(payment_ids), left > 0, Payment.status.in_(_REFUNDABLE)
+        )
+    )
+    return {row.id: Money(row.minor, row.currency) for row in rows}
+
+
+def list_refs(payment_ids: Sequence[int]) -> dict[int, str]:
+    refs = select(Payment.id, Payment.ref).where(Payment.id.in_(payment_ids))
+    return dict(db.session.execute(refs).all())
 
 
 def find_open_of(attempt_id: int) -> Refund | None:
@@ -60,6 +92,13 @@ def find_awaiting_account(payment_id: int) -> Refund | None:
         .order_by(Refund.id)
         .limit(1)
     ).first()
+
+
+def find_revocable(payment_id: int) -> Refund | None:
+    """Of the payment's own money, held or waiting for a second person."""
+    waiting = (RefundStatus.AWAITING_APPROVAL.value, RefundStatus.HELD.value)
+    wanted = select(Refund).where(Refund.payment_id == payment_id, Refund.status.in_(waiting))
+    return db.session.scalars(wanted.order_by(Refund.id).limit(1)).first()
 
 
 def list_uncertain_attempts(payment_id: int) -> list[Any]:
@@ -113,6 +152,17 @@ def lock_refund(refund_id: int) -> Refund:
         raise NotFound(noun="refund", id=refund_id)
     queries.lock_payment(payment_id)
     return db.session.scalars(locked(select(Refund).where(Refund.id == refund_id))).one()
+
+
+def list_payments_of(refund_ids: Sequence[int]) -> list[int]:
+    owners = select(Refund.payment_id).where(Refund.id.in_(refund_ids)).distinct()
+    return list(db.session.scalars(owners))
+
+
+def lock_refunds(refund_ids: Sequence[int]) -> list[Refund]:
+    """By ascending id, after their payments."""
+    wanted = select(Refund).where(Refund.id.in_(refund_ids)).order_by(Refund.id)
+    return list(db.session.scalars(locked(wanted)))
 
 
 def lock_unmatched(unmatched_id: int) -> UnmatchedMoney:

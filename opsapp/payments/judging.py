@@ -41,7 +41,7 @@ class Held:
     is_closed: bool = False  # we have wanted nothing more to be paid in
     refunded_minor: int = 0
     has_open_refund: bool = False  # may be at the gateway
-    has_planned_refund: bool = False  # waits for the customer's bank account
+    has_planned_refund: bool = False  # nothing of it was sent yet
     stuck_refund_id: int | None = None
     has_deposits: bool = False
     deposited_minor: int = 0

@@ -21,6 +21,7 @@ from opsapp.payments.models import (
 from opsapp.payments.rules import WINDOW_LIFE
 from opsapp.payments.states import (
     OPEN,
+    REFUND_ENDED,
     AttemptStatus,
     RefundStatus,
     UnmatchedStatus,
@@ -256,7 +257,7 @@ def count_attempts_of(payment_ids: Sequence[int]) -> dict[int, int]:
 
 def find_open_refund(payment_id: int) -> Refund | None:
     """Of the payment's own money; a return of money beside it is none of it."""
-    ended = (RefundStatus.SUCCEEDED.value, RefundStatus.REFUSED.value)
+    ended = [status.value for status in REFUND_ENDED]
     return db.session.scalar(
         select(Refund).where(
             Refund.payment_id == payment_id,

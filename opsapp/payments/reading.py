@@ -23,7 +23,7 @@ from opsapp.payments.models import (
     Refund,
     UnmatchedMoney,
 )
-from opsapp.payments.states import EVENT_OPEN, REFUND_OPEN, EventStatus, RefundStatus
+from opsapp.payments.states import EVENT_OPEN, REFUND_GOING, EventStatus, RefundStatus
 
 
 def find_subject(
@@ -233,7 +233,8 @@ def _names(gateway_order_id: str | None, gateway_key: str | None) -> list[Any]:
 def _read_refunds(attempt_ids: set[int]) -> dict[int, dict[str, Any]]:
     rows = db.session.execute(
         select(Refund.id, Refund.attempt_id, Refund.status, Refund.amount_minor).where(
-            Refund.attempt_id.in_(attempt_ids), Refund.status != RefundStatus.REFUSED.value
+            Refund.attempt_id.in_(attempt_ids),
+            Refund.status.not_in([RefundStatus.REFUSED.value, RefundStatus.WITHDRAWN.value]),
         )
     )
     found: dict[int, dict[str, Any]] = defaultdict(dict)
@@ -241,7 +242,7 @@ def _read_refunds(attempt_ids: set[int]) -> dict[int, dict[str, Any]]:
         held = found[row.attempt_id]
         if row.status == RefundStatus.SUCCEEDED:
             held["refunded_minor"] = held.get("refunded_minor", 0) + row.amount_minor
-        elif row.status in REFUND_OPEN:
+        elif row.status in REFUND_GOING:
             held["has_open_refund"] = True
         elif row.status == RefundStatus.NEEDS_HUMAN:
             held["stuck_refund_id"] = row.id

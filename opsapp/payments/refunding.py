@@ -1,17 +1,17 @@
 """Refunding: reserve the amount, ask the gateway to give it back, write down what it did."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Any
 
 from sqlalchemy import func
 
+from opsapp.approvals.requesting import NewApproval, request_approval
 from opsapp.failures.loading import refresh as refresh_dictionary
 from opsapp.gateways import registry
 from opsapp.gateways.registry import gateway_named
-from opsapp.gateways.values import Answer, BankAccount, Flow, Inquiry, RefundRequest
+from opsapp.gateways.values import Answer, Flow, Inquiry, RefundRequest
 from opsapp.kernel import log as journal
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import (
@@ -28,7 +28,15 @@ from opsapp.kernel.states import RowMove
 from opsapp.kernel.turns import Steps, take_turns
 from opsapp.ledger.posting import Transfer, post
 from opsapp.ledger.rules import REFUNDS, REFUNDS_IN_TRANSIT
-from opsapp.payments import claiming, finding_refunds, jobs, queries, returning, rules
+from opsapp.payments import (
+    claiming,
+    finding_refunds,
+    jobs,
+    planning_refunds as planning,
+    queries,
+    returning,
+    rules,
+)
 from opsapp.payments.asking_accounts import (
     account_columns,
     ask_customers,
@@ -39,67 +47,53 @@ from opsapp.payments.asking_accounts import (
 from opsapp.payments.errors import (
     BeingAsked,
     NothingToReturn,
-    NotRefundable,
-    OnlyWhole,
     RefundableChanged,
-    RefundMonthOver,
-    RefundTooLarge,
     RefundUnderWay,
 )
 from opsapp.payments.inquiring import look_first, require_certain
-from opsapp.payments.limiting import RefundLimits, limits_of
-from opsapp.payments.models import Attempt, Payment, Refund
+from opsapp.payments.models import Refund
+from opsapp.payments.planning_refunds import (
+    FORM_USED,
+    REASON_LENGTH_MAX,
+    RefundPlan,
+    RefundWish,
+)
 from opsapp.payments.returning import RefundClaim
 from opsapp.payments.rules import Ask
 from opsapp.payments.states import (
     REFUND,
-    REFUNDABLE,
     UNMATCHED,
     RefundStatus,
     UnmatchedStatus,
 )
 from opsapp.settings import current
 
-FORM_USED = "This form was used; open it again."
-REASON_LENGTH_MAX = 200  # Toss: cancelReason
-
-
-@dataclass(frozen=True, slots=True)
-class RefundWish:
-    """What a person asks for. `request_id` comes with the form: the same one refunds once.
-
-    `seen_refundable_minor` is what the screen showed; another figure now is refused. Without an
-    `account` the customer is asked for one where the way of paying needs it.
-    """
-
-    request_id: str
-    amount: Money
-    seen_refundable_minor: int
-    reason: str
-    account: BankAccount | None = None
+__all__ = ["FORM_USED", "REASON_LENGTH_MAX", "RefundWish"]
 
 
 @within_transaction
 def request_refund(payment_id: int, wish: RefundWish, *, by: Actor) -> int:
     """Reserve the amount and order the refund; returns its id.
 
+    One that a person ordered by hand waits for a second person, or for the time to undo it, as
+    the money policy says: `planning_refunds.preview_refund` tells it beforehand.
+
     Raises Invalid, NotFound, BeingAsked, NeedsDecision, NotRefundable, RefundUnderWay, OnlyWhole,
     RefundMonthOver, RefundableChanged, RefundTooLarge; the table's own constraints refuse what
     slips past them.
     """
-    _require_readable(wish)
+    planning.require_readable(wish)
     payment = queries.lock_payment(payment_id)
     if (known := _find_known(wish, payment_id=payment.id)) is not None:
         return known
-    _require_refundable(payment, wish)
-    attempt = queries.get_succeeded_attempt(payment.id)
-    limits = limits_of(attempt, paid_at=payment.paid_at)
-    _require_within(limits, wish, whole_minor=payment.captured_minor)
-    refund = _insert(_row(attempt, wish, limits, customer_id=payment.customer_id, by=by))
+    plan = planning.plan(payment, wish, by=by)
+    refund = _insert(_row(plan, wish, customer_id=payment.customer_id, by=by))
     payment.refund_pending_minor += wish.amount.minor
     post([_reservation(refund)])
     journal.record(_requested(refund), by=by)
     _go_on(refund, payment.customer_id, by=by)
+    if plan.why_second_person:
+        _ask_second_person(refund, plan, by=by)
     return refund.id
 
 
@@ -109,7 +103,7 @@ def request_return(unmatched_id: int, wish: RefundWish, *, by: Actor) -> int:
 
     The payment's own amounts stay as they are. Raises as request_refund does, and NothingToReturn.
     """
-    _require_readable(wish)
+    planning.require_readable(wish)
     case = finding_refunds.lock_unmatched(unmatched_id)
     if (known := _find_known(wish, payment_id=case.payment_id)) is not None:
         return known
@@ -120,15 +114,16 @@ def request_return(unmatched_id: int, wish: RefundWish, *, by: Actor) -> int:
         raise RefundableChanged(refundable=case.amount.minor, seen=wish.seen_refundable_minor)
     if (other := finding_refunds.find_open_of(case.attempt_id)) is not None:
         raise RefundUnderWay(amount=other.amount_minor, by=other.requested_by)
-    attempt = queries.lock_attempt(case.attempt_id)
-    limits = limits_of(attempt, paid_at=case.opened_at)
-    _require_within(limits, wish, whole_minor=finding_refunds.sum_held(attempt.id))
-    row = _row(attempt, wish, limits, customer_id=case.customer_id, by=by)
+    queries.lock_attempt(case.attempt_id)
+    plan = planning.plan_return(case, wish, by=by)
+    row = _row(plan, wish, customer_id=case.customer_id, by=by)
     refund = _insert(row | {"unmatched_id": case.id})
     because = f"return {refund.ref}: {refund.reason}"
     UNMATCHED.move(case, UnmatchedStatus.RETURNING, because=because, by=by)
     journal.record(_requested(refund), by=by)
     _go_on(refund, case.customer_id, by=by)
+    if plan.why_second_person:
+        _ask_second_person(refund, plan, by=by)
     return refund.id
 
 
@@ -165,32 +160,32 @@ def _find_known(wish: RefundWish, *, payment_id: int) -> int | None:
     return known.id
 
 
-def _row(
-    attempt: Attempt, wish: RefundWish, limits: RefundLimits, *, customer_id: int, by: Actor
-) -> dict[str, Any]:
-    """Born waiting for an account where one is needed and nobody has named a fitting one."""
+def _row(plan: RefundPlan, wish: RefundWish, *, customer_id: int, by: Actor) -> dict[str, Any]:
+    """Born waiting: for a second person, for its time to be undone, or for a bank account."""
     ref = new_ref("ref")
     account = wish.account
-    if account is not None and not limits.needs_account:
-        raise Invalid(field="account", reason="This way of paying needs no bank account.")
-    differs = account is not None and holder_differs(account, customer_id=customer_id)
-    waits = limits.needs_account and (account is None or differs)
-    status = RefundStatus.AWAITING_ACCOUNT if waits else RefundStatus.REQUESTED
-    named = account_columns(ref, account, differs=differs) if account is not None else {}
+    named: dict[str, Any] = {}
+    if account is not None:
+        differs = holder_differs(account, customer_id=customer_id)
+        named = account_columns(ref, account, differs=differs)
     return {
         "ref": ref,
-        "payment_id": attempt.payment_id,
-        "attempt_id": attempt.id,
-        "gateway_name": attempt.gateway_name,
+        "payment_id": plan.payment_id,
+        "attempt_id": plan.attempt.id,
+        "gateway_name": plan.attempt.gateway_name,
         "request_id": wish.request_id,
         "idempotency_key": new_ref("refund"),
         "amount_minor": wish.amount.minor,
         "currency": wish.amount.currency,
-        "refundable_before_minor": finding_refunds.sum_held(attempt.id),
+        "refundable_before_minor": plan.held_there_minor,
         "reason": wish.reason.strip(),
-        "status": status.value,
+        "status": plan.starts_as.value,
         "requested_by": str(by),
-        "hinted_at": db.session.scalars(func.clock_timestamp()).one(),
+        "due_at": plan.sent_from,
+        # What is held gets its hint when it falls due.
+        "hinted_at": None
+        if plan.starts_as is RefundStatus.HELD
+        else db.session.scalars(func.clock_timestamp()).one(),
     } | named
 
 
@@ -206,45 +201,25 @@ def _go_on(refund: Refund, customer_id: int, *, by: Actor) -> None:
     """To the gateway, or to whoever has to say where the money goes."""
     if refund.status == RefundStatus.REQUESTED:
         jobs.EXECUTE_REFUNDS.enqueue(refund_ids=[refund.id], lane=refund.gateway_name)
+    elif refund.status != RefundStatus.AWAITING_ACCOUNT:
+        return
     elif refund.account_sealed is not None:
         note_differing_holder(refund, customer_id, by=by)
     else:
         ask_customers([refund], by=by)
 
 
-def _require_readable(wish: RefundWish) -> None:
-    if not wish.reason.strip():
-        raise Invalid(field="reason", reason="Say why; it is sent to the gateway as written.")
-    if len(wish.reason) > REASON_LENGTH_MAX:
-        raise Invalid(field="reason", reason=f"At most {REASON_LENGTH_MAX} characters.")
-    if wish.amount.minor <= 0:
-        raise Invalid(field="amount", reason="Must be above 0.")
-    if not 8 <= len(wish.request_id) <= 100:
-        raise Invalid(field="request_id", reason="Open the form again.")
-
-
-def _require_refundable(payment: Payment, wish: RefundWish) -> None:
-    require_certain(payment.id)
-    if payment.status not in REFUNDABLE:
-        raise NotRefundable(reason=f"it is {payment.status}")
-    if wish.amount.currency != payment.currency:
-        raise Invalid(field="currency", reason=f"The payment is in {payment.currency}.")
-    attempt_id = queries.get_succeeded_attempt(payment.id).id
-    other = queries.find_open_refund(payment.id) or finding_refunds.find_open_of(attempt_id)
-    if other is not None:
-        raise RefundUnderWay(amount=other.amount_minor, by=other.requested_by)
-    refundable = payment.refundable.minor
-    if wish.amount.minor > refundable:
-        raise RefundTooLarge(field="amount", refundable=refundable, wished=wish.amount.minor)
-    if wish.seen_refundable_minor != refundable:
-        raise RefundableChanged(refundable=refundable, seen=wish.seen_refundable_minor)
-
-
-def _require_within(limits: RefundLimits, wish: RefundWish, *, whole_minor: int) -> None:
-    if limits.is_month_over:
-        raise RefundMonthOver
-    if not limits.in_part and wish.amount.minor != whole_minor:
-        raise OnlyWhole(field="amount", refundable=whole_minor)
+def _ask_second_person(refund: Refund, plan: RefundPlan, *, by: Actor) -> None:
+    wish = NewApproval(
+        subject_type="refund",
+        subject_id=refund.id,
+        act="refund",
+        rows=1,
+        sums={refund.currency: refund.amount_minor},
+        why=plan.why_second_person,
+        because=refund.reason,
+    )
+    request_approval(wish, plan.terms, by=by)
 
 
 def _reservation(refund: Refund) -> Transfer:

@@ -88,26 +88,43 @@ ATTEMPT = StateMachine(
 
 
 class RefundStatus(StrEnum):
+    AWAITING_APPROVAL = "awaiting_approval"
+    HELD = "held"
     AWAITING_ACCOUNT = "awaiting_account"
     REQUESTED = "requested"
     INFLIGHT = "inflight"
     UNKNOWN = "unknown"
     SUCCEEDED = "succeeded"
     REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
     NEEDS_HUMAN = "needs_human"
 
 
 R = RefundStatus
-REFUND_OPEN = (R.REQUESTED, R.INFLIGHT, R.UNKNOWN)
+# At the gateway, or on the way there.
+REFUND_GOING = (R.REQUESTED, R.INFLIGHT, R.UNKNOWN)
+# A turn is wanted once it is due: a held one falls due when it can no longer be taken back.
+REFUND_OPEN = (R.HELD, *REFUND_GOING)
+# Nothing was sent, and whoever may refund may still take it back.
+REFUND_REVOCABLE = (R.AWAITING_APPROVAL, R.HELD, R.AWAITING_ACCOUNT)
+REFUND_ENDED = (R.SUCCEEDED, R.REFUSED, R.WITHDRAWN)
 
 REFUND = StateMachine(
     "refund",
     start=R.REQUESTED,
     # One that somebody made in the gateway's own console is known only when it is over.
-    other_starts=(R.AWAITING_ACCOUNT, R.SUCCEEDED),
+    other_starts=(R.AWAITING_APPROVAL, R.HELD, R.AWAITING_ACCOUNT, R.SUCCEEDED),
     moves=[
+        Move(R.AWAITING_APPROVAL, R.HELD, "a second person agreed; it can still be undone"),
+        Move(R.AWAITING_APPROVAL, R.AWAITING_ACCOUNT, "agreed; the customer names an account"),
+        Move(R.AWAITING_APPROVAL, R.REQUESTED, "a second person agreed"),
+        Move(R.HELD, R.INFLIGHT, "the time to undo it is over; claimed, to be sent"),
+        Move(R.HELD, R.REQUESTED, "sent at once, without the time to undo it"),
         Move(R.AWAITING_ACCOUNT, R.REQUESTED, "the customer named a bank account"),
-        Move(R.AWAITING_ACCOUNT, R.REFUSED, "withdrawn before anything was sent"),
+        *(
+            Move(source, R.WITHDRAWN, "taken back before anything was sent")
+            for source in REFUND_REVOCABLE
+        ),
         Move(R.REQUESTED, R.INFLIGHT, "claimed, to be sent"),
         Move(R.UNKNOWN, R.INFLIGHT, "claimed, to be sent again under its own key"),
         Move(R.INFLIGHT, R.INFLIGHT, "the lease ran out; claimed again"),
@@ -116,7 +133,10 @@ REFUND = StateMachine(
         Move(R.INFLIGHT, R.UNKNOWN, "no certain answer"),
         Move(R.INFLIGHT, R.REQUESTED, "nothing was sent"),
         Move(R.INFLIGHT, R.AWAITING_ACCOUNT, "the gateway refused the bank account"),
-        *(Move(source, R.NEEDS_HUMAN, "the machine is at its wits' end") for source in REFUND_OPEN),
+        *(
+            Move(source, R.NEEDS_HUMAN, "the machine is at its wits' end")
+            for source in REFUND_GOING
+        ),
         Move(R.NEEDS_HUMAN, R.SUCCEEDED, "staff found the money given back"),
         Move(R.NEEDS_HUMAN, R.REFUSED, "staff found that no money moved"),
         Move(R.NEEDS_HUMAN, R.UNKNOWN, "the gateway is asked once more"),

@@ -101,6 +101,11 @@ def find_last_version() -> int:
     return db.session.scalars(select(func.coalesce(func.max(RecoveryPolicy.version), 0))).one()
 
 
+def find_of_payment(payment_id: int) -> Recovery | None:
+    """The one row that a failed payment of a subscription has."""
+    return db.session.scalar(select(Recovery).where(Recovery.payment_id == payment_id))
+
+
 def lock_versions(policy_id: int | None = None) -> dict[int, RecoveryPolicy]:
     """Those in force and the one that is asked for, so that one change is made at a time."""
     wanted = RecoveryPolicy.status == PolicyStatus.ACTIVE.value

@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from flask import Flask
@@ -16,7 +17,7 @@ from opsapp.orders import refunding
 from opsapp.orders.models import OrderLine, OrderRefund, OrderRefundLine
 from opsapp.orders.refunding import OrderRefundWish
 from opsapp.orders.spreading import spread
-from opsapp.payments import refunding as payment_refunding
+from opsapp.payments import refunding as payment_refunding, withdrawing_refunds
 from opsapp.payments.errors import (
     NotRefundable,
     OnlyWhole,
@@ -26,8 +27,10 @@ from opsapp.payments.errors import (
 )
 from opsapp.payments.models import Payment, Refund
 from opsapp.points.queries import find_balance
+from opsapp.staff.rules import Role
 from tests.factories.carts import Cart, goods, place
 from tests.factories.payments import BY, make_everything_due
+from tests.factories.staff import make_account
 
 AGENT = Actor("staff", "7")
 
@@ -39,9 +42,11 @@ def wish(
     return OrderRefundWish(form, Money(amount, "KRW"), line_id, "고객 변심", seen)
 
 
-def refund(leg_id: int, wished: OrderRefundWish, *, carry_out: bool = True) -> OrderRefund:
+def refund(
+    leg_id: int, wished: OrderRefundWish, *, carry_out: bool = True, by: Actor = AGENT
+) -> OrderRefund:
     with transaction():
-        order_refund_id = refunding.request(leg_id, wished, by=AGENT)
+        order_refund_id = refunding.request(leg_id, wished, by=by)
         found = db.session.get_one(OrderRefund, order_refund_id)
         db.session.expunge(found)
     if carry_out and found.refund_id:
@@ -250,3 +255,34 @@ def test_200_pairs_of_agents_never_give_back_more_than_was_paid(app):
         assert [line.returned_minor for line in lines] == [30_000, 30_000]
     books = ("I4", "I5", "I6")
     assert [row.examples for row in run_probes() if row.violations and row.id in books] == []
+
+
+def available(cart: Cart) -> int:
+    with transaction():
+        return find_balance(cart.customer_id).available
+
+
+def test_points_of_a_refund_by_hand_go_back_with_the_money_or_not_at_all(cart):
+    leg = next(each for each in cart.picture.legs if each.leg.kind == "one_off")
+    person = Actor("staff", str(make_account(Role.CS)))
+    before = available(cart)
+    for reason in ("잘못 눌렀습니다", ""):
+        wished = replace(wish(14_000, 15_000), is_by_hand=True)
+        with transaction():
+            planned = refunding.plan(leg.leg.id, wished, by=person)
+        made = refund(leg.leg.id, wished, by=person)
+        seen = (planned.falls.money.minor, planned.falls.points, planned.points_follow)
+        assert seen == (made.money_minor, made.points, made.points_follow) == (12_000, 2_000, True)
+        assert (available(cart), sum(returned(cart))) == (before, 14_000), "nothing left yet"
+        assert [row for row in run_probes() if row.violations] == []
+        with transaction():
+            if reason:
+                withdrawing_refunds.withdraw_refund(made.refund_id, reason=reason, by=person)
+            else:
+                withdrawing_refunds.send_now(made.refund_id, by=person)
+        if reason:
+            assert (available(cart), sum(returned(cart))) == (before, 0)
+            assert [row for row in run_probes() if row.violations] == []
+    payment_refunding.execute_refunds([made.refund_id], by=BY)
+    assert (available(cart), left(cart)) == (before + 2_000, (0, 1_000))
+    assert [row for row in run_probes() if row.violations] == []

@@ -1,0 +1,1 @@
+"""A second person decides what is too much for one, and the policy that says what that is."""
