@@ -1,12 +1,14 @@
 """The desk of virtual accounts: what is awaited, and money that no payment has taken."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Select, func, select
 
 from opsapp.customers.models import Customer
+from opsapp.insights import reading_wishes as reading
+from opsapp.insights.reading_wishes import Query
 from opsapp.kernel.clock import seoul_midnight
 from opsapp.kernel.db import db
 from opsapp.kernel.errors import Invalid, NotFound
@@ -44,6 +46,9 @@ class DepositWish:
     until: date | None = None
 
 
+REASONS = ("short", "over", "late", "after_cancel", "late_approval")
+
+
 @dataclass(frozen=True, slots=True)
 class CasePicture:
     """Our record of a case, and what the gateway has told about its account."""
@@ -63,6 +68,23 @@ class CasePicture:
     @property
     def deposited_minor(self) -> int:
         return sum(deposit.amount_minor for deposit in self.deposits)
+
+
+def read_account_wish(query: Query) -> DepositWish:
+    """Raises Invalid."""
+    return replace(read_case_wish(query), tab="awaiting", reason="")
+
+
+def read_case_wish(query: Query) -> DepositWish:
+    """Raises Invalid."""
+    since, until = reading.period(query)
+    return DepositWish(
+        tab=reading.choice(query, "tab", ("awaiting", *STATUSES), "unmatched"),
+        reason=reading.choice(query, "reason", REASONS),
+        gateway=reading.choice(query, "gateway", reading.GATEWAYS),
+        since=since,
+        until=until,
+    )
 
 
 def list_accounts(wish: DepositWish, *, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:

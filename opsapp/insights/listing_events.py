@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, select, union
 
+from opsapp.insights import reading_wishes as wishes
+from opsapp.insights.reading_wishes import Query
 from opsapp.kernel.clock import seoul_midnight
 from opsapp.kernel.db import db
 from opsapp.kernel.errors import Invalid, NotFound
@@ -16,7 +18,7 @@ from opsapp.kernel.masking import mask_account
 from opsapp.kernel.paging import Page, page_of
 from opsapp.payments import reading
 from opsapp.payments.models import Attempt, GatewayEvent, Payment
-from opsapp.payments.states import EVENT_OPEN
+from opsapp.payments.states import EVENT_OPEN, EventStatus
 
 PAGE_SIZE = 30
 SEARCH_LENGTH_MAX = 200
@@ -87,6 +89,19 @@ COLUMNS = (
     Attempt.payment_id,
     Attempt.gateway_order_id,
 )
+
+
+def read_wish(query: Query) -> EventWish:
+    """Raises Invalid."""
+    since, until = wishes.period(query)
+    return EventWish(
+        gateway=wishes.choice(query, "gateway", wishes.GATEWAYS),
+        event_type=wishes.plain(query, "type"),
+        status=wishes.choice(query, "status", EventStatus),
+        search=wishes.search(query),
+        since=since,
+        until=until,
+    )
 
 
 def list_events(wish: EventWish, *, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
@@ -176,16 +191,19 @@ def _filtered(statement: Select[*tuple[Any, ...]], wish: EventWish) -> Any:
         end = seoul_midnight(wish.until + timedelta(days=1))
         statement = statement.where(GatewayEvent.received_at < end)
     if search := wish.search[:SEARCH_LENGTH_MAX]:
-        about = select(Attempt.id).join(Payment, Payment.id == Attempt.payment_id)
-        named = or_(
-            Attempt.gateway_order_id == search,
-            Attempt.gateway_key == search,
-            Payment.ref == search,
-        )
-        statement = statement.where(
-            or_(
-                GatewayEvent.delivery_id == search,
-                GatewayEvent.attempt_id.in_(about.where(named)),
-            )
-        )
+        # One union, not conditions joined by OR: each arm is one index look-up.
+        about = union(
+            select(Attempt.id).where(Attempt.gateway_order_id == search),
+            select(Attempt.id).where(Attempt.gateway_key == search),
+            select(Attempt.id)
+            .join(Payment, Payment.id == Attempt.payment_id)
+            .where(Payment.ref == search),
+        ).subquery()
+        found = union(
+            select(GatewayEvent.id).where(
+                GatewayEvent.gateway_name.in_(wishes.GATEWAYS), GatewayEvent.delivery_id == search
+            ),
+            select(GatewayEvent.id).where(GatewayEvent.attempt_id.in_(select(about.c[0]))),
+        ).subquery()
+        statement = statement.where(GatewayEvent.id.in_(select(found.c[0])))
     return statement

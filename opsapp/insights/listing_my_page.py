@@ -27,6 +27,17 @@ PAGE_SIZE = 20
 # A receipt of these says something at the tax office.
 _STANDING = ("issued", "cancelling", "cancelled")
 
+# What nothing was sent of, and nothing may ever come of.
+_NOT_SHOWN = [
+    status.value
+    for status in (
+        RefundStatus.AWAITING_APPROVAL,
+        RefundStatus.HELD,
+        RefundStatus.REFUSED,
+        RefundStatus.WITHDRAWN,
+    )
+]
+
 
 @dataclass(frozen=True, slots=True)
 class OwnPayment:
@@ -80,7 +91,7 @@ def get_payment(customer_id: int, ref: str) -> OwnPayment:
     refunds = select(Refund).where(
         Refund.payment_id == payment.id,
         Refund.unmatched_id.is_(None),
-        Refund.status != RefundStatus.REFUSED.value,
+        Refund.status.not_in(_NOT_SHOWN),
     )
     return OwnPayment(
         payment,

@@ -1,17 +1,23 @@
 """What customers were told: the list with its filters, and everything about one notice."""
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Select, select
 
 from opsapp.customers.models import Customer
+from opsapp.insights import reading_wishes as reading
+from opsapp.insights.reading_wishes import Query
 from opsapp.insights.showing_payments import payment_behind
+from opsapp.kernel.clock import seoul_midnight
 from opsapp.kernel.db import db
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.paging import Page, page_of
 from opsapp.notifications.models import Notice, NoticeDelivery
+from opsapp.notifications.rules import KINDS
+from opsapp.notifications.states import OPEN, NoticeStatus
 
 PAGE_SIZE = 30
 ENTRIES_MAX = 100
@@ -25,6 +31,8 @@ class NoticeWish:
     channel: str = ""
     kind: str = ""
     customer_id: int | None = None
+    since: date | None = None  # of being ordered
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +40,19 @@ class NoticeCard:
     notice: Any  # the row, with its customer and the payment behind it
     deliveries: list[NoticeDelivery]  # oldest first
     entries: list[AuditEntry]  # newest first
+
+
+def read_wish(query: Query) -> NoticeWish:
+    """Raises Invalid."""
+    since, until = reading.period(query)
+    return NoticeWish(
+        status=reading.choice(query, "status", NoticeStatus),
+        channel=reading.choice(query, "channel", reading.CHANNELS),
+        kind=reading.choice(query, "kind", KINDS),
+        customer_id=reading.whole_number(query, "customer"),
+        since=since,
+        until=until,
+    )
 
 
 def list_notices(wish: NoticeWish, *, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
@@ -51,9 +72,18 @@ def list_notices(wish: NoticeWish, *, cursor: str | None, size: int = PAGE_SIZE)
     ):
         if wanted:
             statement = statement.where(column == wanted)
+    if wish.status in OPEN:
+        statement = statement.where(Notice.is_open)
+    elif wish.status in (NoticeStatus.FAILED, NoticeStatus.REVOKED):
+        statement = statement.where(Notice.is_lost)
     if wish.customer_id is not None:
         statement = statement.where(Notice.customer_id == wish.customer_id)
-    return page_of(statement, keys=(Notice.id,), cursor=cursor, size=size)
+    if wish.since:
+        statement = statement.where(Notice.created_at >= seoul_midnight(wish.since))
+    if wish.until:
+        end = seoul_midnight(wish.until + timedelta(days=1))
+        statement = statement.where(Notice.created_at < end)
+    return page_of(statement, keys=(Notice.created_at, Notice.id), cursor=cursor, size=size)
 
 
 def get_notice(notice_id: int) -> NoticeCard:

@@ -29,7 +29,7 @@ from opsapp.ledger.rules import (
     seller_payable,
 )
 from opsapp.payments.models import Refund, UnmatchedMoney
-from opsapp.payments.states import RefundStatus, UnmatchedStatus
+from opsapp.payments.states import REFUND_ENDED, UnmatchedStatus
 from opsapp.points.models import PointReservation
 from opsapp.points.states import ReservationStatus
 
@@ -107,7 +107,7 @@ def _is_paid_out(account: Any) -> ColumnElement[bool]:
 
 def _facts() -> Any:
     """What each clearing account is waiting for."""
-    over = (RefundStatus.SUCCEEDED.value, RefundStatus.REFUSED.value)
+    over = [status.value for status in REFUND_ENDED]
     refunds = _counted(
         REFUNDS_IN_TRANSIT,
         Refund.currency,

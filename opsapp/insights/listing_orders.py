@@ -1,25 +1,53 @@
 """One-off orders and the payment links that ask for them: lists, and one link's page."""
 
 from dataclasses import dataclass
+from datetime import date, timedelta
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select
+from sqlalchemy import ColumnElement, Select, and_, literal, select
 
 from opsapp.checkout.models import Checkout
+from opsapp.checkout.states import CheckoutStatus
 from opsapp.customers.models import Customer
+from opsapp.insights import reading_wishes as reading
+from opsapp.insights.adding_up import add_up
+from opsapp.insights.finding_orders import links_like, orders_like
+from opsapp.insights.reading_wishes import Query
+from opsapp.insights.rules import Totals, is_short
+from opsapp.kernel.clock import seoul_midnight
 from opsapp.kernel.db import db
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.paging import Page, page_of
 from opsapp.notifications.models import Notice
 from opsapp.orders.models import Order, OrderLeg
-from opsapp.orders.queries import list_pictures
-from opsapp.orders.rules import OrderState
+from opsapp.orders.queries import list_states
 from opsapp.payments.models import Payment
 
 PAGE_SIZE = 30
 ENTRIES_MAX = 50
 TABS = ("links", "orders")
+
+
+@dataclass(frozen=True, slots=True)
+class LinkWish:
+    """The days are those on which a link was made."""
+
+    status: str = ""
+    search: str = ""
+    since: date | None = None
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderWish:
+    """The days are those on which an order was placed."""
+
+    search: str = ""
+    method: str = ""
+    since: date | None = None
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +59,21 @@ class LinkPicture:
     entries: list[AuditEntry]
 
 
-def list_links(*, status: str, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
+def read_link_wish(query: Query) -> LinkWish:
+    """Raises Invalid."""
+    since, until = reading.period(query)
+    status = reading.choice(query, "status", CheckoutStatus)
+    return LinkWish(status, reading.search(query), since, until)
+
+
+def read_wish(query: Query) -> OrderWish:
+    """Raises Invalid."""
+    since, until = reading.period(query)
+    method = reading.choice(query, "method", reading.METHOD_KINDS)
+    return OrderWish(reading.search(query), method, since, until)
+
+
+def list_links(wish: LinkWish, *, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
     """Newest first. Raises BadCursor."""
     statement = (
         select(
@@ -44,13 +86,19 @@ def list_links(*, status: str, cursor: str | None, size: int = PAGE_SIZE) -> Pag
         .outerjoin(OrderLeg, _is_first_leg_of(Checkout.order_id))
         .outerjoin(Payment, Payment.id == OrderLeg.payment_id)
     )  # fmt: skip
-    if status:
-        statement = statement.where(Checkout.status == status)
+    if wish.status:
+        statement = statement.where(Checkout.status == wish.status)
+    if search := wish.search:
+        statement = statement.where(Checkout.id.in_(links_like(search)))
+    statement = _within(statement, Checkout.opened_at, wish)
     return page_of(statement, keys=(Checkout.opened_at, Checkout.id), cursor=cursor, size=size)
 
 
-def list_orders(*, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
-    """Newest first; `method_kind` is that of the first leg. Raises BadCursor."""
+def list_orders(wish: OrderWish, *, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
+    """Newest first; `method_kind` is that of the first leg, `state` that of all legs.
+
+    Raises BadCursor.
+    """
     statement = (
         select(
             Order.id, Order.order_ref, Order.title, Order.amount_minor, Order.currency,
@@ -62,13 +110,45 @@ def list_orders(*, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
         .outerjoin(Payment, Payment.id == OrderLeg.payment_id)
         .outerjoin(Checkout, Checkout.order_id == Order.id)
     )  # fmt: skip
-    return page_of(statement, keys=(Order.placed_at, Order.id), cursor=cursor, size=size)
+    keys = (Order.placed_at, Order.id)
+    return _with_states(page_of(_ordered(statement, wish), keys=keys, cursor=cursor, size=size))
 
 
-def list_states(page: Page[Any]) -> dict[int, OrderState]:
-    """How the orders of a page stand, by id."""
-    pictures = list_pictures([row.id for row in page.rows])
-    return {order_id: picture.state for order_id, picture in pictures.items()}
+def sum_orders(wish: OrderWish) -> Totals | None:
+    """Of all filtered rows in won, paid or not; None without a short period, or for many."""
+    if not is_short(wish.since, wish.until):
+        return None
+    rows: Select[*tuple[Any, ...]] = select(Order.amount_minor, literal(0))
+    if wish.method:
+        rows = rows.outerjoin(OrderLeg, _is_first_leg_of(Order.id)).outerjoin(
+            Payment, Payment.id == OrderLeg.payment_id
+        )
+    return add_up(_ordered(rows.where(Order.currency == "KRW"), wish))
+
+
+def _ordered(statement: Select[*tuple[Any, ...]], wish: OrderWish) -> Select[*tuple[Any, ...]]:
+    if wish.method:
+        statement = statement.where(Payment.method_kind == wish.method)
+    if search := wish.search:
+        statement = statement.where(Order.id.in_(orders_like(search)))
+    return _within(statement, Order.placed_at, wish)
+
+
+def _with_states(page: Page[Any]) -> Page[Any]:
+    """Asked once for all rows of the page."""
+    states = list_states([row.id for row in page.rows])
+    rows = [SimpleNamespace(**row._mapping, state=states.get(row.id)) for row in page.rows]
+    return Page(rows, page.next_cursor, page.previous_cursor)
+
+
+def _within(
+    statement: Select[*tuple[Any, ...]], moment: Any, wish: LinkWish | OrderWish
+) -> Select[*tuple[Any, ...]]:
+    if wish.since:
+        statement = statement.where(moment >= seoul_midnight(wish.since))
+    if wish.until:
+        statement = statement.where(moment < seoul_midnight(wish.until + timedelta(days=1)))
+    return statement
 
 
 def get_link(checkout_id: int) -> LinkPicture:

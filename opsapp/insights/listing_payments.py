@@ -1,28 +1,28 @@
 """The payments list: filters and one search box, in one statement of indexed parts."""
 
-import string
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, literal_column, select, union
+from sqlalchemy import ColumnElement, Select, select, union
 from sqlalchemy.orm import InstrumentedAttribute
 
-from opsapp.customers.models import Customer, PaymentMethod
+from opsapp.customers.models import Customer
+from opsapp.failures.models import CLASSES
+from opsapp.insights import reading_wishes as reading
+from opsapp.insights.adding_up import add_up
+from opsapp.insights.finding_payments import payments_like
+from opsapp.insights.reading_wishes import Query
 from opsapp.insights.rules import Totals, is_short
 from opsapp.kernel.clock import seoul_midnight
 from opsapp.kernel.db import db
 from opsapp.kernel.errors import Invalid
 from opsapp.kernel.paging import Page, page_of
-from opsapp.orders.models import Order, OrderLeg
 from opsapp.payments.models import Attempt, Payment, Refund
 from opsapp.payments.states import AttemptStatus, PaymentStatus, RefundStatus
-from opsapp.subscriptions.models import Subscription
 
 PAGE_SIZE = 30
-SEARCH_LENGTH_MAX = 100
-# A first-6 or a common name may fit many customers; the list shows the newest payments of these.
-PEOPLE_MAX = 2000
 
 P = PaymentStatus
 UNCERTAIN = (AttemptStatus.UNKNOWN.value, AttemptStatus.NEEDS_HUMAN.value)
@@ -36,7 +36,9 @@ TABS: dict[str, tuple[PaymentStatus, ...]] = {
     "awaiting": (P.AWAITING_DEPOSIT,),
     "uncertain": (),
 }
-
+BASES = ("requested", "paid")
+# What a payment is for: a period of a subscription, or an order's goods.
+KINDS = {"recurring": "subscription", "one_off": "order"}
 
 COLUMNS = (
     Payment.id,
@@ -53,6 +55,7 @@ COLUMNS = (
     Payment.gateway_name,
     Payment.failure_class,
     Payment.failure_code,
+    Payment.approval_number,
     Payment.subject_type,
     Payment.period_index,
 )
@@ -67,11 +70,32 @@ class PaymentWish:
     status: str = ""
     method: str = ""
     gateway: str = ""
+    kind: str = ""
+    failure: str = ""
     amount_from: int | None = None
     amount_to: int | None = None
     basis: str = "requested"
     since: date | None = None
     until: date | None = None
+
+
+def read_wish(query: Query) -> PaymentWish:
+    """Raises Invalid."""
+    since, until = reading.period(query)
+    return PaymentWish(
+        tab=reading.choice(query, "tab", TABS, "all"),
+        search=reading.search(query),
+        status=reading.choice(query, "status", PaymentStatus),
+        method=reading.choice(query, "method", reading.METHOD_KINDS),
+        gateway=reading.choice(query, "gateway", reading.GATEWAYS),
+        kind=reading.choice(query, "kind", KINDS),
+        failure=reading.choice(query, "failure", CLASSES),
+        amount_from=reading.whole_number(query, "amount_from"),
+        amount_to=reading.whole_number(query, "amount_to"),
+        basis=reading.choice(query, "basis", BASES, "requested"),
+        since=since,
+        until=until,
+    )
 
 
 def list_payments(wish: PaymentWish, *, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
@@ -86,26 +110,25 @@ def list_payments(wish: PaymentWish, *, cursor: str | None, size: int = PAGE_SIZ
         Customer.customer_ref,
         is_uncertain.label("is_uncertain"),
     ).join(Customer, Customer.id == Payment.customer_id)
-    if wish.tab == "uncertain":
-        statement = statement.where(is_uncertain)
     statement = _filtered(statement, wish)
     keys = (_moment(wish), Payment.id)
     return page_of(statement, keys=keys, cursor=cursor, size=size)
 
 
 def sum_payments(wish: PaymentWish) -> Totals | None:
-    """Of all filtered rows in won, not of the page; None without a short period."""
+    """Of all filtered rows in won, not of the page; None without a short period, or for many."""
     if not is_short(wish.since, wish.until):
         return None
-    statement = select(
-        func.count(),
-        func.coalesce(func.sum(Payment.captured_minor), 0),
-        func.coalesce(func.sum(Payment.refunded_minor), 0),
-    ).where(Payment.currency == "KRW")
-    if wish.tab == "uncertain":
-        statement = statement.where(_is_uncertain())
-    count, captured, refunded = db.session.execute(_filtered(statement, wish)).one()
-    return Totals(count=count, captured_minor=int(captured), refunded_minor=int(refunded))
+    rows = select(Payment.captured_minor, Payment.refunded_minor)
+    return add_up(_filtered(rows.where(Payment.currency == "KRW"), wish))
+
+
+def list_fitting(wish: PaymentWish, *, ids: Sequence[int] | None = None, limit: int) -> list[Any]:
+    """(id, status) of all that fit the filter now, or of those among `ids`; at most `limit`."""
+    fitting = _filtered(select(Payment.id, Payment.status), wish)
+    if ids is not None:
+        fitting = fitting.where(Payment.id.in_(ids))
+    return list(db.session.execute(fitting.order_by(Payment.id).limit(limit)))
 
 
 def list_of_customer(customer_id: int, *, limit: int = 10) -> list[Any]:
@@ -130,10 +153,14 @@ def _moment(wish: PaymentWish) -> InstrumentedAttribute[Any]:
 def _filtered(statement: Select[*tuple[Any, ...]], wish: PaymentWish) -> Select[*tuple[Any, ...]]:
     if statuses := TABS.get(wish.tab, ()):
         statement = statement.where(Payment.status.in_([status.value for status in statuses]))
-    equal: tuple[tuple[InstrumentedAttribute[str], str], ...] = (
+    if wish.tab == "uncertain":
+        statement = statement.where(_is_uncertain())
+    equal: tuple[tuple[InstrumentedAttribute[Any], str], ...] = (
         (Payment.status, wish.status),
         (Payment.method_kind, wish.method),
         (Payment.gateway_name, wish.gateway),
+        (Payment.subject_type, KINDS.get(wish.kind, "")),
+        (Payment.failure_class, wish.failure),
     )
     for column, value in equal:
         if value:
@@ -149,65 +176,6 @@ def _filtered(statement: Select[*tuple[Any, ...]], wish: PaymentWish) -> Select[
         statement = statement.where(moment >= seoul_midnight(wish.since))
     if wish.until:
         statement = statement.where(moment < seoul_midnight(wish.until + timedelta(days=1)))
-    if search := wish.search.strip()[:SEARCH_LENGTH_MAX]:
-        statement = statement.where(Payment.id.in_(_matching(search)))
+    if search := wish.search.strip():
+        statement = statement.where(Payment.id.in_(payments_like(search)))
     return statement
-
-
-def _matching(search: str) -> Select[Any]:
-    """Payments by any of their names: each arm of the union is one index look-up."""
-    order_ids = select(Attempt.payment_id).where(Attempt.gateway_order_id == search)
-    arms: list[Select[Any]] = [
-        select(Payment.id).where(Payment.ref == search),
-        select(Payment.id).where(Payment.approval_number == search),
-        select(OrderLeg.payment_id)
-        .join(Order, Order.id == OrderLeg.order_id)
-        .where(Order.order_ref == search, OrderLeg.payment_id.is_not(None)),
-        order_ids,
-        select(Attempt.payment_id).where(Attempt.gateway_key == search),
-        select(Payment.id).where(Payment.customer_id.in_(people_like(search))),
-        select(Payment.id).where(
-            Payment.subject_type == "subscription",
-            Payment.subject_id.in_(select(Subscription.id).where(Subscription.ref == search)),
-        ),
-    ]
-    digits = "".join(c for c in search if c in string.digits)
-    if digits == search and len(digits) in (4, 6):
-        # Some card companies hide the last digit too: 1234 is then kept as 123*.
-        is_it = (
-            PaymentMethod.last4.in_([digits, f"{digits[:3]}*"])
-            if len(digits) == 4
-            else PaymentMethod.first6 == digits
-        )
-        held = select(PaymentMethod.id).where(is_it).limit(PEOPLE_MAX)
-        owners = select(PaymentMethod.customer_id).where(is_it).limit(PEOPLE_MAX)
-        arms.append(
-            select(Attempt.payment_id)
-            .join(Payment, Payment.id == Attempt.payment_id)
-            .where(Payment.customer_id.in_(owners), Attempt.payment_method_id.in_(held))
-        )
-    if digits == search and len(digits) <= 18:
-        arms.append(select(Payment.id).where(Payment.id == int(digits)))
-    found = union(*arms).subquery()
-    return select(found.c[0])
-
-
-def people_like(search: str) -> Select[Any]:
-    """Customers by number, name (inside it too), e-mail or the last digits of the phone."""
-    arms: list[Select[Any]] = [
-        select(Customer.id).where(Customer.customer_ref == search),
-        select(Customer.id).where(Customer.email == search.lower()),
-    ]
-    digits = "".join(c for c in search if c in string.digits)
-    if len(digits) >= 4 and all(c in string.digits or c in "- " for c in search):
-        tail = func.right(Customer.phone, literal_column("4")) == digits[-4:]
-        plain = func.replace(Customer.phone, "-", "")
-        arms.append(select(Customer.id).where(tail, plain.endswith(digits, autoescape=True)))
-    elif not digits:
-        arms.append(
-            select(Customer.id)
-            .where(Customer.name.contains(search, autoescape=True))
-            .limit(PEOPLE_MAX)
-        )
-    found = union(*arms).subquery()
-    return select(found.c[0])

@@ -1,11 +1,14 @@
 """Points as staff see them: who has how many, every movement, and adjustments to be decided."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, func, select
 
 from opsapp.customers.models import Customer
-from opsapp.insights.listing_payments import people_like
+from opsapp.insights import reading_wishes as reading
+from opsapp.insights.finding_people import people_like
+from opsapp.insights.reading_wishes import Query
 from opsapp.kernel.db import db
 from opsapp.kernel.paging import Page, page_of
 from opsapp.points.models import PointAccount, PointAdjustment, PointEntry
@@ -14,13 +17,32 @@ from opsapp.points.states import AdjustmentStatus
 PAGE_SIZE = 30
 
 
-def list_accounts(*, search: str, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
+@dataclass(frozen=True, slots=True)
+class PointsWish:
+    search: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AdjustmentsWish:
+    status: str = ""
+
+
+def read_wish(query: Query) -> PointsWish:
+    return PointsWish(reading.search(query))
+
+
+def read_adjustments_wish(query: Query) -> AdjustmentsWish:
+    """Raises Invalid."""
+    return AdjustmentsWish(reading.choice(query, "status", AdjustmentStatus))
+
+
+def list_accounts(wish: PointsWish, *, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
     """Customers who have or had points, the newest customer first. Raises BadCursor."""
     statement = select(
         Customer.id, Customer.customer_ref, Customer.name, PointAccount.available,
         PointAccount.reserved,
     )  # fmt: skip
-    if search := search.strip()[:100]:
+    if search := wish.search:
         # Whoever was looked for may be given their first points.
         statement = statement.outerjoin(PointAccount).where(Customer.id.in_(people_like(search)))
     else:
@@ -38,11 +60,13 @@ def list_entries(customer_id: int, *, cursor: str | None, size: int = PAGE_SIZE)
     return page_of(statement, keys=(PointEntry.id,), cursor=cursor, size=size)
 
 
-def list_adjustments(*, status: str, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
+def list_adjustments(
+    wish: AdjustmentsWish, *, cursor: str | None, size: int = PAGE_SIZE
+) -> Page[Any]:
     """The newest first; all without a `status`. Raises BadCursor."""
     statement = _adjustments()
-    if status:
-        statement = statement.where(PointAdjustment.status == status)
+    if wish.status:
+        statement = statement.where(PointAdjustment.status == wish.status)
     return page_of(statement, keys=(PointAdjustment.id,), cursor=cursor, size=size)
 
 

@@ -14,7 +14,7 @@ from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.paging import Page, page_of
 from opsapp.notifications.models import Notice
 from opsapp.payments.models import Attempt, Payment
-from opsapp.payments.states import OPEN as ATTEMPT_OPEN, AttemptStatus
+from opsapp.payments.states import OPEN as ATTEMPT_OPEN, REFUNDABLE, AttemptStatus
 from opsapp.recovery.models import Recovery
 from opsapp.recovery.rules import Next
 from opsapp.recovery.states import COLLECTED, OPEN, RecoveryStatus
@@ -25,7 +25,9 @@ from opsapp.subscriptions.states import SubscriptionStatus
 PAGE_SIZE = 30
 CARDS_MAX = 15  # of one column
 TIMELINE_MAX = 50
+CASES_MAX = 20
 WINDOW = timedelta(days=30)
+A_DAY = timedelta(days=1)
 STAGES = ("first", "second", "third", "stopped")
 
 
@@ -97,6 +99,38 @@ def get_card(recovery_id: int) -> Any:
     if found is None:
         raise NotFound(noun="recovery", id=recovery_id)
     return found
+
+
+def list_cases(customer_id: int, now: datetime) -> list[Any]:
+    """One customer's: what is not collected yet, and what was within the last day.
+
+    `refundable_payment_id`: the subscription's latest payment that can be given back.
+    """
+    subscriptions = select(Subscription.id).where(Subscription.customer_id == customer_id)
+    paid = (
+        select(Payment.id)
+        .where(
+            Payment.subject_type == "subscription",
+            Payment.subject_id == Recovery.subscription_id,
+            Payment.status.in_([status.value for status in REFUNDABLE]),
+        )
+        .order_by(Payment.id.desc())
+        .limit(1)
+        .correlate(Recovery)
+        .scalar_subquery()
+    )
+    is_fresh = and_(
+        Recovery.status.in_([status.value for status in COLLECTED]),
+        Recovery.closed_at > now - A_DAY,
+    )
+    cases = (
+        _cards()
+        .add_columns(paid.label("refundable_payment_id"))
+        .where(Recovery.subscription_id.in_(subscriptions), or_(_is_of_concern(), is_fresh))
+        .order_by(Recovery.opened_at.desc(), Recovery.id.desc())
+        .limit(CASES_MAX)
+    )
+    return list(db.session.execute(cases))
 
 
 def list_timeline(recovery_id: int) -> list[AuditEntry]:
@@ -202,17 +236,20 @@ def _stage() -> ColumnElement[str]:
     )
 
 
-def _filters(wish: BoardWish) -> list[ColumnElement[bool]]:
+def _is_of_concern() -> ColumnElement[bool]:
     """What a person may have to look after: a suspension that was lifted is none of it."""
     is_open = Recovery.status.in_([status.value for status in OPEN])
     is_stopped = and_(
         Recovery.status == RecoveryStatus.EXHAUSTED.value,
         Subscription.status == SubscriptionStatus.SUSPENDED.value,
     )
-    found: list[ColumnElement[bool]] = [
-        Recovery.status.in_([*(status.value for status in OPEN), RecoveryStatus.EXHAUSTED.value]),
-        or_(is_open, is_stopped),
-    ]
+    # The first condition is the board's index.
+    known = [*(status.value for status in OPEN), RecoveryStatus.EXHAUSTED.value]
+    return and_(Recovery.status.in_(known), or_(is_open, is_stopped))
+
+
+def _filters(wish: BoardWish) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [_is_of_concern()]
     if wish.stage:
         found.append(_stage() == wish.stage)
     if wish.reason:

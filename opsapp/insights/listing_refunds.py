@@ -4,11 +4,14 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, case, literal, or_, select
 
+from opsapp.insights import reading_wishes as reading
+from opsapp.insights.adding_up import add_up
+from opsapp.insights.finding_payments import payments_like
+from opsapp.insights.reading_wishes import Query
 from opsapp.insights.rules import Totals, is_short
 from opsapp.kernel.clock import seoul_midnight
-from opsapp.kernel.db import db
 from opsapp.kernel.errors import Invalid
 from opsapp.kernel.paging import Page, page_of
 from opsapp.payments.models import Payment, Refund
@@ -24,6 +27,14 @@ class RefundWishList:
     status: str = ""
     since: date | None = None
     until: date | None = None
+    search: str = ""
+
+
+def read_wish(query: Query) -> RefundWishList:
+    """Raises Invalid."""
+    since, until = reading.period(query)
+    status = reading.choice(query, "status", RefundStatus)
+    return RefundWishList(status, since, until, reading.search(query))
 
 
 def list_refunds(wish: RefundWishList, *, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
@@ -55,19 +66,21 @@ def list_refunds(wish: RefundWishList, *, cursor: str | None, size: int = PAGE_S
 def sum_refunds(wish: RefundWishList) -> Totals | None:
     """Of all filtered rows in won, not of the page; a refusal counts, but gives nothing back.
 
-    None without a short period.
+    None without a short period, or for many.
     """
     if not is_short(wish.since, wish.until):
         return None
-    given_back = func.sum(Refund.amount_minor).filter(Refund.status == RefundStatus.SUCCEEDED.value)
-    statement = select(func.count(), func.coalesce(given_back, 0)).where(Refund.currency == "KRW")
-    count, refunded = db.session.execute(_filtered(statement, wish)).one()
-    return Totals(count=count, refunded_minor=int(refunded))
+    is_given_back = Refund.status == RefundStatus.SUCCEEDED.value
+    rows = select(literal(0), case((is_given_back, Refund.amount_minor), else_=0))
+    return add_up(_filtered(rows.where(Refund.currency == "KRW"), wish))
 
 
 def _filtered(
     statement: Select[*tuple[Any, ...]], wish: RefundWishList
 ) -> Select[*tuple[Any, ...]]:
+    if search := wish.search:
+        is_it = or_(Refund.ref == search, Refund.payment_id.in_(payments_like(search)))
+        statement = statement.where(is_it)
     if wish.status:
         statement = statement.where(Refund.status == wish.status)
     if wish.since:

@@ -35,3 +35,24 @@ class EmailTaken(OpsError):
     http_status = 422
     message = "An account with this e-mail exists."
     remedy = "Use another address, or enable the existing account."
+
+
+class TooManyViews(OpsError):
+    code = "too_many_views"
+    http_status = 422
+    message = "You have {count} saved views already."
+    remedy = "Delete one that you no longer use."
+
+
+class ViewNameTaken(OpsError):
+    code = "view_name_taken"
+    http_status = 422
+    message = "You have a view of this name for this list."
+    remedy = "Choose another name, or save the filters into the existing view."
+
+
+class ViewOfAnother(OpsError):
+    code = "view_of_another"
+    http_status = 403
+    message = "This view belongs to somebody else."
+    remedy = "Save a copy under a name of your own."

@@ -9,7 +9,7 @@ from opsapp.kernel.db import db, locked
 from opsapp.kernel.errors import NotFound
 from opsapp.settings import current
 from opsapp.staff.models import SignInTry, StaffAccount, StaffSession
-from opsapp.staff.rules import Role
+from opsapp.staff.rules import Permission, Role, allows
 from opsapp.staff.states import AccountStatus
 
 
@@ -32,6 +32,13 @@ class Credentials:
     account_id: int
     password_hash: str
     is_open: bool  # active and not locked out
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    id: int
+    name: str
+    role: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +152,17 @@ def list_accounts() -> list[AccountRow]:
         .order_by(StaffAccount.email)
     )
     return [AccountRow(*row) for row in rows]
+
+
+def list_people(permission: Permission) -> list[Person]:
+    """Active accounts whose role holds the permission, by name."""
+    roles = [role.value for role in Role if allows(role, permission)]
+    rows = db.session.execute(
+        select(StaffAccount.id, StaffAccount.name, StaffAccount.role)
+        .where(StaffAccount.role.in_(roles), StaffAccount.status == AccountStatus.ACTIVE.value)
+        .order_by(StaffAccount.name, StaffAccount.id)
+    )
+    return [Person(*row) for row in rows]
 
 
 def names_of_actors(actors: Iterable[str]) -> dict[str, str]:

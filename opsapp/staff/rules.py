@@ -19,10 +19,17 @@ class Role(StrEnum):
 
 class Permission(StrEnum):
     VIEW = "view"
+    REVEAL = "reveal"
+    EXPORT = "export"
+    SHARE_VIEWS = "share_views"
     REFUND = "refund"
+    APPROVE_REFUNDS = "approve_refunds"
+    BYPASS_APPROVALS = "bypass_approvals"
+    EDIT_MONEY_POLICY = "edit_money_policy"
     DECIDE_UNCERTAIN = "decide_uncertain"
     MANAGE_SUBSCRIPTIONS = "manage_subscriptions"
     WORK_TICKETS = "work_tickets"
+    LEAD_TICKETS = "lead_tickets"
     READ_LOG = "read_log"
     MANAGE_STAFF = "manage_staff"
     MANAGE_GATEWAYS = "manage_gateways"
@@ -50,6 +57,9 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.CS: frozenset(
         {
             P.VIEW,
+            P.REVEAL,
+            P.EXPORT,
+            P.SHARE_VIEWS,
             P.REFUND,
             P.MANAGE_SUBSCRIPTIONS,
             P.MANAGE_METHODS,
@@ -63,7 +73,10 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.FINANCE: frozenset(
         {
             P.VIEW,
+            P.EXPORT,
+            P.SHARE_VIEWS,
             P.REFUND,
+            P.APPROVE_REFUNDS,
             P.DECIDE_UNCERTAIN,
             P.MANAGE_RECEIPTS,
             P.RUN_BILLING,
@@ -72,7 +85,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         }
     ),
     Role.ADMIN: frozenset(Permission),
-    Role.AUDITOR: frozenset({P.VIEW, P.READ_LOG}),
+    Role.AUDITOR: frozenset({P.VIEW, P.EXPORT, P.READ_LOG}),
 }
 
 
