@@ -20,10 +20,15 @@ REASON = {
     "refund_refused": "Refund refused by the gateway",
     "gateway_disagrees": "The gateway says otherwise",
     "gateway_paused": "Gateway stopped by itself",
+    "approval_bypassed": "Decided alone in an emergency",
     "webhook_disabled": "Webhooks to the shop stopped",
     "cash_receipt_failed": "Cash receipt refused or stuck",
 }
 STEP = {
+    "approval_bypassed": (
+        "Look at the request and its reason, and talk to whoever decided alone: was there no time "
+        "for a second person?"
+    ),
     "unmatched_money": "Open the case: accept the money for its payment, or give it back.",
     "deposit_reversed": (
         "Ask the customer to pay again; stop what has not been delivered yet. If part was refunded "
@@ -75,3 +80,73 @@ STEP = {
         "Compare the payment in the gateway's own console: money may have been taken back."
     ),
 }
+RESOLUTION = {
+    "settled": "Settled",
+    "told": "The customer was told",
+    "no_answer": "The customer does not answer",
+    "nothing_to_do": "Nothing had to be done",
+    "cause_gone": "Its cause is gone",
+    "merged": "Merged into another ticket",
+}
+# The one button of a case: what a colleague would do next.
+NEXT_ACT = {
+    "decide": "Compare and decide the outcome",
+    "money": "Open the unmatched money",
+    "link": "Send a link for another payment method",
+    "retry": "Try the charge again",
+    "payment": "Open the payment",
+    "subscription": "Open the subscription",
+    "customer": "Open the customer",
+    "code": "Say what the code means",
+    "gateways": "Open the gateways",
+    "webhooks": "Open the webhooks",
+}
+TAB = {
+    "todo": "To do",
+    "unassigned": "Unassigned",
+    "open": "New",
+    "in_progress": "In work",
+    "waiting_customer": "Waiting for the customer",
+    "snoozed": "Put off for later",
+    "resolved": "Done",
+    "all": "All",
+}
+DONE = {
+    "take": "It is yours now.",
+    "put_back": "Put back: anybody may take it.",
+    "go_on": "Back in work; the clock goes on.",
+    "wait": "Waiting for the customer; the clock stands still.",
+    "resolve": "Marked as done.",
+    "reopen": "Open again.",
+    "snooze": "Put off until that day.",
+    "priority": "The priority was changed.",
+    "hand_over": "Handed over.",
+    "merge": "Merged: go on here.",
+    "note": "The note was saved.",
+    "message": "The message goes to the customer.",
+}
+PLACE = {
+    "shop": "The shop's name",
+    "amount": "Amount of the payment",
+    "title": "What is paid for",
+    "paid_on": "Day of the payment",
+    "next_on": "Day of the next charge",
+}
+BECAUSE = (
+    "put back",
+    "the customer answered",
+    "the customer was asked",
+    "merged into another ticket",
+    "the registration came through",
+    "another payment method took its place",
+)
+FILLED_IN = (
+    "Choose a day within the next 31 days.",
+    "Choose a priority.",
+    "Choose how it ended.",
+    "Give it a name of at most 60 characters.",
+    "Say why: 5 to 300 characters.",
+    "The form is damaged. Open it again.",
+    "Write something.",
+    "macro",
+)

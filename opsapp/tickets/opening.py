@@ -16,7 +16,7 @@ from opsapp.tickets.states import TICKET
 class NewTicket:
     """`summary` is a plain sentence with ids and codes, without personal data.
 
-    `answer_within`: where somebody has set it, instead of what the reason asks for.
+    `priority`, `answer_within`: where somebody has set them, instead of what the reason asks for.
     """
 
     subject_type: str
@@ -25,6 +25,7 @@ class NewTicket:
     reason: str
     summary: str
     assignee_id: int | None = None
+    priority: rules.Priority | None = None
     answer_within: timedelta | None = None
 
 
@@ -44,6 +45,7 @@ def open_tickets(wishes: Sequence[NewTicket], *, by: Actor) -> list[int]:
                 "reason": wish.reason,
                 "summary": wish.summary,
                 "status": TICKET.start.value,
+                "priority": (wish.priority or rules.priority_of(wish.reason)).value,
                 "opened_at": now,
                 "assignee_id": wish.assignee_id,
                 "answer_due_at": now + (wish.answer_within or rules.answer_within(wish.reason)),

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import aliased
 
 from opsapp.kernel import clock
 from opsapp.kernel.db import db, locked
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.paging import Page, page_of
-from opsapp.tickets.models import Ticket
+from opsapp.tickets.models import Ticket, TicketMacro, TicketMessage
 from opsapp.tickets.states import TicketStatus
 
 _UNRESOLVED = Ticket.status != TicketStatus.RESOLVED.value
@@ -82,12 +83,74 @@ def lock_ticket(ticket_id: int) -> Ticket:
     return ticket
 
 
+def lock_tickets(ticket_ids: Sequence[int]) -> list[Ticket]:
+    """Those that there are, in the order of ids."""
+    wanted = select(Ticket).where(Ticket.id.in_(ticket_ids)).order_by(Ticket.id)
+    return list(db.session.scalars(locked(wanted)))
+
+
 def lock_unresolved(subject_type: str, subject_ids: Sequence[int], reason: str) -> list[Any]:
-    """Id and status of those open for this reason."""
+    """Id and status of those open for this reason.
+
+    Without what others were merged into: their causes are not gone with this one's.
+    """
+    merged = aliased(Ticket)
     unresolved = select(Ticket.id, Ticket.status).where(
         Ticket.subject_type == subject_type,
         Ticket.subject_id.in_(subject_ids),
         Ticket.reason == reason,
         _UNRESOLVED,
+        ~select(merged.id).where(merged.merged_into_id == Ticket.id).exists(),
     )
     return list(db.session.execute(locked(unresolved.order_by(Ticket.id))))
+
+
+def has_open_twin(ticket: Ticket) -> bool:
+    """Whether the same cause has opened another ticket since."""
+    twin = select(Ticket.id).where(
+        Ticket.subject_type == ticket.subject_type,
+        Ticket.subject_id == ticket.subject_id,
+        Ticket.reason == ticket.reason,
+        Ticket.id != ticket.id,
+        _UNRESOLVED,
+    )
+    return db.session.scalars(twin.limit(1)).first() is not None
+
+
+def find_message(request_id: str) -> TicketMessage | None:
+    wanted = select(TicketMessage).where(TicketMessage.request_id == request_id)
+    return db.session.scalars(wanted).one_or_none()
+
+
+def list_messages(ticket_id: int) -> list[TicketMessage]:
+    """Oldest first."""
+    of_ticket = select(TicketMessage).where(TicketMessage.ticket_id == ticket_id)
+    return list(db.session.scalars(of_ticket.order_by(TicketMessage.id)))
+
+
+def list_macros(*, with_retired: bool = False) -> list[TicketMacro]:
+    wanted = select(TicketMacro).order_by(TicketMacro.name)
+    if not with_retired:
+        wanted = wanted.where(TicketMacro.is_active)
+    return list(db.session.scalars(wanted))
+
+
+def find_macro_named(name: str) -> TicketMacro | None:
+    return db.session.scalars(select(TicketMacro).where(TicketMacro.name == name)).one_or_none()
+
+
+def lock_macro(macro_id: int) -> TicketMacro:
+    """Raises NotFound."""
+    wanted = select(TicketMacro).where(TicketMacro.id == macro_id)
+    macro = db.session.scalars(locked(wanted)).one_or_none()
+    if macro is None:
+        raise NotFound(noun="macro", id=macro_id)
+    return macro
+
+
+def get_macro(macro_id: int) -> TicketMacro:
+    """Raises NotFound."""
+    macro = db.session.get(TicketMacro, macro_id)
+    if macro is None:
+        raise NotFound(noun="macro", id=macro_id)
+    return macro

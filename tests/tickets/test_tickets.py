@@ -4,13 +4,20 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from opsapp.insights import listing_tickets
+from opsapp.insights.listing_tickets import TicketWish
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import db, transaction
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import AuditEntry
-from opsapp.tickets import opening, queries, resolving
-from opsapp.tickets.errors import TicketIsResolved, TicketIsTaken
+from opsapp.tickets import merging, opening, queries, resolving
+from opsapp.tickets.errors import (
+    TicketIsResolved,
+    TicketIsTaken,
+    TicketKeptApart,
+    TicketsDiffer,
+)
 from opsapp.tickets.opening import NewTicket
 from opsapp.tickets.states import TicketStatus
 
@@ -129,3 +136,48 @@ def test_lists_show_what_was_asked_for(app: Flask) -> None:
         page = queries.list_tickets(statuses=[TicketStatus.OPEN])
         assert [row.id for row in page.rows] == [second]
         assert [row.id for row in queries.list_about("subscription", 1)] == [first]
+
+
+def open_for(customer_id: int, subject_id: int, reason: str) -> int:
+    with transaction():
+        wish = NewTicket("subscription", subject_id, customer_id, reason, "x")
+        [ticket_id] = opening.open_tickets([wish], by=BY)
+    return ticket_id
+
+
+def test_only_open_cases_of_one_customer_become_one_and_money_is_kept_apart(app: Flask) -> None:
+    first, second = open_for(1, 1, "repeated_failure"), open_for(1, 1, "method_unusable")
+    stranger, money = open_for(2, 2, "repeated_failure"), open_for(1, 3, "refund_stuck")
+    for other in (stranger, first):
+        with pytest.raises(TicketsDiffer), transaction():
+            merging.merge(first, into=other, by=BY)
+    for pair in ((money, first), (first, money)):
+        with pytest.raises(TicketKeptApart), transaction():
+            merging.merge(pair[0], into=pair[1], by=BY)
+    with transaction():
+        merging.merge(second, into=first, by=BY)
+    with pytest.raises(TicketsDiffer), transaction():
+        merging.merge(second, into=first, by=BY)
+
+
+def test_what_others_were_merged_into_stays_when_its_own_cause_is_gone(app: Flask) -> None:
+    first, second = open_for(1, 1, "repeated_failure"), open_for(1, 2, "method_unusable")
+    with transaction():
+        merging.merge(second, into=first, by=BY)
+    with transaction():
+        assert resolving.resolve_for(
+            "subscription", [1], "repeated_failure", because="it was paid", by=BY
+        ) == 0  # fmt: skip
+    assert status(first) == "open"
+
+
+def test_the_inbox_turns_its_pages_by_what_is_due_first(app: Flask) -> None:
+    reasons = ("repeated_failure", "uncertain_attempt", "gateway_paused", "method_unusable")
+    ids = [open_for(1, n, reason) for n, reason in enumerate(reasons, start=1)]
+    due_first = [ids[2], ids[1], ids[0], ids[3]]
+    with transaction():
+        first = listing_tickets.list_tickets(TicketWish(), cursor=None, size=3)
+        rest = listing_tickets.list_tickets(TicketWish(), cursor=first.next_cursor, size=3)
+        back = listing_tickets.list_tickets(TicketWish(), cursor=rest.previous_cursor, size=3)
+    assert [row.id for row in (*first.rows, *rest.rows)] == due_first
+    assert [row.id for row in back.rows] == due_first[:3]
