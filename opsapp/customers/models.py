@@ -9,6 +9,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    literal_column,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -27,6 +28,25 @@ class Customer(Base):
         Index("customers_email", "email"),
         Index("customers_email_folded", text("lower(email)")),
         Index("customers_phone_tail", text("right(phone, 4)")),
+        Index("customers_first_letter", text('"left"(name, 1)'), "id"),
+        # Two and three letters in a row, of the name and of its initial consonants: names are
+        # looked up by either (insights/finding_people.py). A list of what is not yet indexed
+        # would be read by every search.
+        Index(
+            "customers_name_grams",
+            text("name_grams(name)"),
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+        ),
+        Index(
+            "customers_email_grams",
+            func.split_part(
+                func.lower(literal_column("email")), literal_column("'@'"), literal_column("1")
+            ).label("local_part"),
+            postgresql_using="gin",
+            postgresql_ops={"local_part": "gin_trgm_ops"},
+            postgresql_with={"fastupdate": "off"},
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -59,6 +79,12 @@ class PaymentMethod(Claimable, Base):
             postgresql_where=text("status IN ('active', 'expired')"),
         ),
         Index("payment_methods_last4", "last4"),
+        Index(
+            "payment_methods_other_kind",
+            "kind",
+            "customer_id",
+            postgresql_where=text("kind <> 'card'"),
+        ),
         Index("payment_methods_first6", "first6"),
         Index(
             "one_default_method_per_customer",
@@ -180,3 +206,26 @@ class SignInAsk(Base):
     address_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # wiped by the worker
     source: Mapped[str]
     at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+
+
+class StaffNote(Base):
+    """What staff wrote down about a customer or a thing of theirs. Append-only; sealed, since
+    people write names and numbers into it."""
+
+    __tablename__ = "staff_notes"
+    __table_args__ = (
+        CheckConstraint(
+            "subject_type IN ('customer', 'payment', 'subscription')", name="subject_known"
+        ),
+        Index("staff_notes_customer", "customer_id", "id"),
+        Index("staff_notes_subject", "subject_type", "subject_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    request_id: Mapped[str] = mapped_column(unique=True)  # issued with the form
+    customer_id: Mapped[int] = mapped_column(ForeignKey("customers.id"))
+    subject_type: Mapped[str]
+    subject_id: Mapped[int]
+    text_sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    written_by: Mapped[str]
+    written_at: Mapped[datetime] = mapped_column(server_default=func.ops_now())

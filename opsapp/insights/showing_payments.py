@@ -8,21 +8,41 @@ from sqlalchemy import ColumnElement, Select, Text, case, cast, func, literal, s
 from opsapp.cash_receipts import asking, queries as cash_receipts
 from opsapp.cash_receipts.models import CashReceipt
 from opsapp.cash_receipts.rules import METHOD_KINDS
-from opsapp.customers.models import Customer, PaymentMethod
+from opsapp.customers.models import Customer, PaymentMethod, StaffNote
 from opsapp.insights.listing_deposits import list_cases_of, list_of_payment
+from opsapp.insights.reading_notes import notes_line, read_notes
 from opsapp.kernel.db import db
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import AuditEntry
+from opsapp.kernel.money import Money
 from opsapp.ledger.models import LedgerTransfer
 from opsapp.notifications.models import Notice
-from opsapp.orders.models import Order
+from opsapp.orders.models import Order, OrderLeg
 from opsapp.payments.models import Attempt, Deposit, GatewayEvent, Payment, Refund, UnmatchedMoney
 from opsapp.payments.states import AttemptStatus
+from opsapp.points.models import PointReservation
+from opsapp.points.states import ReservationStatus
 from opsapp.subscriptions.models import Subscription
 from opsapp.tickets.models import Ticket
 
 TIMELINE_MAX = 200
+LINES = ("attempts", "refunds", "gateway", "notices", "notes")
 LOOKING = ("inflight", "waiting", "unknown")  # states of an attempt that is asked about again
+
+
+@dataclass(frozen=True, slots=True)
+class Tenders:
+    """What its leg of an order was paid with, and what of each can still go back.
+
+    Money goes back before points; what is given back in part comes from the money first.
+    """
+
+    order_id: int
+    leg_number: int
+    money: Money
+    money_left: Money
+    points: int
+    points_left: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +58,12 @@ class PaymentPicture:
     cases: list[UnmatchedMoney]
     receipts: list[CashReceipt]
     timeline: list[tuple[Any, int]]
+    tenders: Tenders | None
+
+    @property
+    def notes(self) -> dict[int, str]:
+        """The texts of the timeline's notes, by id."""
+        return read_notes(entry for entry, _times in self.timeline)
 
     @property
     def may_have_receipt(self) -> bool:
@@ -65,8 +91,8 @@ def get_payment(payment_id: int) -> tuple[Payment, Customer, str | None]:
     return found[0], found[1], found[2]
 
 
-def get_picture(payment_id: int) -> PaymentPicture:
-    """Raises NotFound."""
+def get_picture(payment_id: int, *, shown: str = "") -> PaymentPicture:
+    """`shown`: which part of the timeline, one of LINES. Raises NotFound."""
     payment, customer, subject_ref = get_payment(payment_id)
     attempts = db.session.execute(
         select(
@@ -103,7 +129,31 @@ def get_picture(payment_id: int) -> PaymentPicture:
         deposits=list_of_payment(payment_id),
         cases=list_cases_of(payment_id),
         receipts=_receipts(payment),
-        timeline=list_timeline(payment_id),
+        timeline=list_timeline(payment_id, shown),
+        tenders=_tenders(payment) if payment.subject_type == "order" and subject_ref else None,
+    )
+
+
+def _tenders(payment: Payment) -> Tenders | None:
+    """None for what no order of ours was placed for."""
+    found = db.session.execute(
+        select(
+            OrderLeg.order_id,
+            OrderLeg.number,
+            OrderLeg.points,
+            PointReservation.points.label("reserved"),
+            PointReservation.restored,
+            PointReservation.status,
+        )
+        .outerjoin(PointReservation, PointReservation.id == OrderLeg.reservation_id)
+        .where(OrderLeg.payment_id == payment.id)
+    ).one_or_none()
+    if found is None:
+        return None
+    is_spent = found.status == ReservationStatus.POSTED.value
+    left = found.reserved - found.restored if is_spent else 0
+    return Tenders(
+        found.order_id, found.number, payment.amount, payment.refundable, found.points, left
     )
 
 
@@ -141,8 +191,9 @@ def payment_behind(kind: Any, subject_id: Any) -> ColumnElement[int | None]:
     )
 
 
-def list_timeline(payment_id: int) -> list[tuple[Any, int]]:
-    """The log of the payment, its attempts and refunds, what the gateway told, what was sent.
+def list_timeline(payment_id: int, shown: str = "") -> list[tuple[Any, int]]:
+    """The log of the payment, its attempts and refunds, what the gateway told, what was sent, what
+    staff noted; or the part of it that one of LINES names.
 
     Newest first, each with how many entries it stands for.
     """
@@ -153,11 +204,17 @@ def list_timeline(payment_id: int) -> list[tuple[Any, int]]:
         "attempt": attempt_ids,
         "refund": refund_ids,
     }
-    line = union_all(
-        *[_logged(kind, ids) for kind, ids in subjects.items()],
-        _told_by_gateway(attempt_ids),
-        *[_sent(kind, ids) for kind, ids in subjects.items()],
-    ).subquery()
+    of_payment = (StaffNote.subject_type == "payment", StaffNote.subject_id == payment_id)
+    arms = [
+        ("attempts", _logged("payment", subjects["payment"])),
+        ("attempts", _logged("attempt", attempt_ids)),
+        ("refunds", _logged("refund", refund_ids)),
+        ("gateway", _told_by_gateway(attempt_ids)),
+        *(("notices", _sent(kind, ids)) for kind, ids in subjects.items()),
+        ("notes", notes_line(*of_payment)),
+    ]
+    chosen = [arm for name, arm in arms if shown in ("", name)]
+    line = (union_all(*chosen) if len(chosen) > 1 else chosen[0]).subquery()
     newest = select(line).order_by(line.c.at.desc(), line.c.source.desc(), line.c.id.desc())
     return _folded(list(db.session.execute(newest.limit(TIMELINE_MAX))))
 
@@ -192,22 +249,23 @@ def _logged(kind: str, ids: Any) -> Select[*tuple[Any, ...]]:
     ).where(
         AuditEntry.subject_type == kind,
         AuditEntry.subject_id.in_(ids),
-        AuditEntry.action != "gateway_event.received",  # the event itself stands in the line
+        # The event and the note stand in the line themselves.
+        AuditEntry.action.not_in(("gateway_event.received", "note.written")),
     )
 
 
 def _told_by_gateway(attempt_ids: Any) -> Select[*tuple[Any, ...]]:
     return select(
-        GatewayEvent.received_at,
-        GatewayEvent.id,
-        literal("gateway"),
-        literal("attempt"),
-        GatewayEvent.attempt_id,
-        GatewayEvent.event_type,
-        cast(None, Text),
-        literal(""),
-        literal("gateway:") + GatewayEvent.gateway_name,
-        func.jsonb_build_object("repeats", GatewayEvent.repeats),
+        GatewayEvent.received_at.label("at"),
+        GatewayEvent.id.label("id"),
+        literal("gateway").label("source"),
+        literal("attempt").label("subject_type"),
+        GatewayEvent.attempt_id.label("subject_id"),
+        GatewayEvent.event_type.label("what"),
+        cast(None, Text).label("to_state"),
+        literal("").label("because"),
+        (literal("gateway:") + GatewayEvent.gateway_name).label("actor"),
+        func.jsonb_build_object("repeats", GatewayEvent.repeats).label("detail"),
     ).where(GatewayEvent.attempt_id.in_(attempt_ids))
 
 

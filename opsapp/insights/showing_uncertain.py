@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import Select, func, literal, select, union_all
 
 from opsapp.customers.models import Customer
+from opsapp.insights import reading_wishes as reading
+from opsapp.insights.reading_wishes import Query
 from opsapp.kernel.db import db
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import AuditEntry
@@ -44,6 +46,15 @@ class DeskPicture:
     @property
     def needs_person(self) -> bool:
         return bool(self.row.status == NEEDS_HUMAN)
+
+
+def read_wish(query: Query) -> DeskWish:
+    """Raises Invalid."""
+    return DeskWish(
+        tab=reading.choice(query, "tab", TABS, "all"),
+        gateway=reading.choice(query, "gateway", reading.GATEWAYS),
+        kind=reading.choice(query, "kind", KINDS),
+    )
 
 
 def list_desk(wish: DeskWish, *, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
