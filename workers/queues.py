@@ -11,10 +11,11 @@ CHARGES = "charges"  # a person waits for them
 CHARGES_BULK = "charges_bulk"  # billing runs, retries, inquiries
 NOTICES = "notices"
 BULK = "bulk"  # what staff ordered for many at once
+EXPORTS = "exports"  # files for staff, minutes long
 WEBHOOKS_OUT = "webhooks_out"  # addresses of the shop, however slow they are
 
 LANED = (CHARGES, CHARGES_BULK)
-PLAIN = (NOTICES, BULK, WEBHOOKS_OUT)
+PLAIN = (NOTICES, BULK, EXPORTS, WEBHOOKS_OUT)
 
 
 def is_watchable(queue: str) -> bool:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import time, timedelta
 
+from opsapp.approvals import expiring as approvals_expiring
 from opsapp.audit import sealing
 from opsapp.checkout import ending
 from opsapp.customers import signing_in
+from opsapp.exports import expiring as exports_expiring
 from opsapp.kernel import jobs, timetable
 from opsapp.kernel.clock import SEOUL
 from opsapp.kernel.timetable import Daily, Every
@@ -35,6 +37,7 @@ class Entry:
 
 
 TIMETABLE = (
+    Entry("approvals.expire", Every(timedelta(minutes=1)), step=approvals_expiring.expire),
     Entry("checkout.expire", Every(timedelta(minutes=1)), step=ending.expire),
     Entry("orders.release_due", Every(timedelta(minutes=1)), step=releasing.release_due),
     Entry(
@@ -51,5 +54,6 @@ TIMETABLE = (
     Entry("customers.purge_sign_ins", Daily(time(4, 0), SEOUL), step=signing_in.purge),
     Entry("jobs.purge_history", Daily(time(4, 10), SEOUL), procedure=jobs.purge_history),
     Entry("programs.purge_answers", Every(timedelta(hours=1)), step=answering.purge),
+    Entry("exports.expire", Every(timedelta(hours=1)), step=exports_expiring.expire),
     Entry("timetable.purge_slots", Daily(time(4, 20), SEOUL), step=timetable.purge_slots),
 )
