@@ -14,7 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench import api, audit, billing, importing, month, outage, sandbox_cost, simulation
+from bench import api, audit, billing, importing, month, outage, pages, sandbox_cost, simulation
 
 BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
     "api": api.run,
@@ -22,6 +22,7 @@ BENCHES: dict[str, Callable[[], dict[str, Any]]] = {
     "audit": audit.measure,
     "import": importing.run,
     "month": month.run,
+    "pages": pages.run,
     "sandbox_cost": sandbox_cost.run,
     "simulation": simulation.run,
 }
