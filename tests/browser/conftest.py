@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
 from opsapp import create_app
 from opsapp.cli import knocking
@@ -18,6 +18,7 @@ from opsapp.kernel.db import db
 from opsapp.settings import Settings
 from opsapp.staff.rules import Role
 from tests.console.conftest import gateway as gateway  # a fixture
+from tests.factories.money import set_money_policy
 from tests.factories.scenes import Scene, furnish
 from tests.factories.staff import PASSWORD, make_account
 from tests.gateway_controls import GatewayControls
@@ -29,20 +30,21 @@ DESKTOP = {"width": 1360, "height": 860}
 PHONE = {"width": 390, "height": 844}
 
 
+def launch(playwright: Playwright) -> Browser:
+    """The system's Chromium, or the one that playwright has installed."""
+    program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
+    return playwright.chromium.launch(
+        executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"]
+    )
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The system's Chromium, or the one that playwright has installed.
-
-    Not for the whole run: playwright keeps an event loop running in this thread meanwhile, which
+    """Not for the whole run: playwright keeps an event loop running in this thread meanwhile, which
     tests that make charges cannot bear.
     """
-    program = next((path for name in PROGRAMS if (path := shutil.which(name))), None)
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=program, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+    with sync_playwright() as playwright, launch(playwright) as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture
@@ -52,6 +54,7 @@ def house(settings: Settings) -> Iterator[Flask]:
     with application.app_context():
         for role in Role:
             make_account(role)
+        set_money_policy()
     yield application
     with application.app_context():
         db.session.remove()

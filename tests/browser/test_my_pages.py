@@ -11,7 +11,7 @@ from sqlalchemy import select
 from opsapp.kernel.db import db, transaction
 from opsapp.payments.models import Payment
 from opsapp.settings import Settings
-from tests.browser.test_look import WCAG
+from tests.browser.looking import WCAG
 from tests.browser.test_paying import aside
 from tests.factories.carts import goods
 from tests.factories.guests import HOME, Guest, buy
