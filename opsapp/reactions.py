@@ -1,7 +1,9 @@
 """What the rooms are wired to: which tables exist, who reacts to what, which rows are swept."""
 
+from opsapp.approvals import models as approvals
+from opsapp.approvals.events import ApprovalBypassed, ApprovalsEnded, ApprovalsGranted
 from opsapp.audit import models as audit
-from opsapp.bulk import models as bulk
+from opsapp.bulk import beginning as bulk_beginning, models as bulk
 from opsapp.bulk.waking import BULK_JOBS
 from opsapp.cash_receipts import asking, cancelling, models as cash_receipts
 from opsapp.cash_receipts.waking import RECEIPTS
@@ -20,6 +22,8 @@ from opsapp.customers.events import (
 )
 from opsapp.customers.vetoing import FindUsed
 from opsapp.customers.waking import METHODS
+from opsapp.exports import models as exports
+from opsapp.exports.waking import EXPORTS
 from opsapp.failures import models as failures
 from opsapp.failures.events import CodesMapped, CodesUnmapped
 from opsapp.kernel import clock, jobs, leadership, log, timetable
@@ -31,7 +35,7 @@ from opsapp.notifications.events import NoticesAttempted
 from opsapp.notifications.waking import NOTICES
 from opsapp.orders import following, following_refunds, models as orders, settling
 from opsapp.orders.events import LegsPaid, LegsReleased, LegsReopened, OrderRefunded
-from opsapp.payments import models as payments
+from opsapp.payments import models as payments, withdrawing_refunds
 from opsapp.payments.events import (
     AnswersRecorded,
     DepositsAwaited,
@@ -68,12 +72,12 @@ from opsapp.subscriptions import (
     switching,
     undoing,
 )
-from opsapp.tickets import alarming, models as tickets, reviewing
+from opsapp.tickets import alarming, clearing, models as tickets, reviewing
 
 TABLES = (
     clock, jobs, log, leadership, timetable, failures, routing, audit, staff, ledger, catalog,
     points, customers, notifications, tickets, payments, orders, recovery, subscriptions,
-    checkout, consents, cash_receipts, bulk, settlement, programs, shop_events,
+    checkout, consents, cash_receipts, bulk, settlement, programs, shop_events, approvals, exports,
 )  # fmt: skip
 
 REACTIONS: Reactions = {
@@ -111,6 +115,9 @@ REACTIONS: Reactions = {
         following_refunds.on_refunds_made,
         reversing.on_refunds_made,
     ],
+    ApprovalsGranted: [withdrawing_refunds.on_approvals_granted, bulk_beginning.on_granted],
+    ApprovalsEnded: [withdrawing_refunds.on_approvals_ended, bulk_beginning.on_ended],
+    ApprovalBypassed: [alarming.on_approval_bypassed],
     RefundsReleased: [following_refunds.on_refunds_released],
     LegsPaid: [beginning.on_legs_paid, ending.on_legs_paid, sharing.on_legs_paid],
     LegsReopened: [beginning.on_legs_reopened, reversing.on_legs_reopened],
@@ -119,12 +126,12 @@ REACTIONS: Reactions = {
     RefundAccountsAsked: [sending.on_refund_accounts_asked],
     MoneyUnmatched: [undoing.on_money_unmatched],
     NoticesAttempted: [announcing.on_notices_attempted],
-    MethodsIssued: [replacing.on_methods_issued],
+    MethodsIssued: [replacing.on_methods_issued, clearing.on_methods_issued],
     MethodsStuck: [dunning.on_methods_stuck],
     DeletionsStuck: [dunning.on_deletions_stuck],
     MethodsLost: [sending.on_methods_lost],
     PointsExpiring: [sending.on_points_expiring],
-    MethodReplaced: [switching.on_method_replaced],
+    MethodReplaced: [switching.on_method_replaced, clearing.on_method_replaced],
     SignInsAsked: [sending.on_sign_ins_asked],
     ConsentsGiven: [gating.on_consents_given],
     ConsentWithdrawn: [heeding_consent.on_consent_withdrawn],
@@ -150,5 +157,6 @@ WORK: tuple[Work, ...] = (
     METHODS,
     NOTICES,
     BULK_JOBS,
+    EXPORTS,
     SENDINGS,
 )

@@ -34,6 +34,11 @@ class CashReceipt(Claimable, Base):
         Index("cash_receipts_listed", "asked_at", "id"),
         Index("cash_receipts_status", "status", "asked_at", "id"),
         Index("cash_receipts_payment", "payment_id"),
+        Index(
+            "cash_receipts_issue_number",
+            "issue_number",
+            postgresql_where=text("issue_number IS NOT NULL"),
+        ),
         due_index("cash_receipts", OPEN),
     )
 

@@ -301,7 +301,7 @@ def _workers(wishes: Wishes, addresses: Addresses, child: dict[str, str]) -> lis
         specs.append(worker(f"charges.{gateway}"))
         bulk = range(1, wishes.bulk_worker_count + 1)
         specs += [worker(f"charges_bulk.{gateway}", number=number) for number in bulk]
-    specs += [worker("notices"), worker("bulk"), worker("webhooks_out")]
+    specs += [worker("notices"), worker("bulk"), worker("exports"), worker("webhooks_out")]
     # Demo data makes charges: never against somebody's real gateway.
     if wishes.with_demo and addresses.sandbox_port is not None and child["OPSAPP_MODE"] == "demo":
         specs.append(worker("demo", group="demo"))

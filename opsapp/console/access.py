@@ -20,6 +20,8 @@ from opsapp.staff.rules import Permission
 COOKIE = "opsapp_sign_in"
 FORMS_OF = "forms_of"  # the session's name for the sign-in that its forms were made for
 REQUEST_BYTES_MAX = 256 * 1024
+# Sent by a page that asks again by itself: whoever sends it only gives up a longer sign-in.
+POLLED = "X-Polled"
 # A sign-in is written as seen at most this often: a page of fragments is one act of a person.
 SEEN_EVERY_S = 5
 
@@ -78,6 +80,14 @@ def find_visitor() -> Visitor | None:
 def may(permission: Permission) -> bool:
     known = find_visitor()
     return known is not None and rules.allows(known.role, permission)
+
+
+def demand(permission: Permission) -> None:
+    """For a route whose right hangs on what was posted. Refuses as an undeclared one would."""
+    if not may(permission):
+        g.denied = permission
+        _note_denied(visitor(), permission)
+        abort(403)
 
 
 def current_actor() -> Actor:
@@ -155,7 +165,8 @@ def _guard() -> AnyResponse | None:
     known = find_visitor()
     if known is None:
         return _to_sign_in()
-    if not view.polled and known.seen_s_ago >= SEEN_EVERY_S:
+    is_polled = view.polled or POLLED in request.headers
+    if not is_polled and known.seen_s_ago >= SEEN_EVERY_S:
         with transaction():
             sessions.touch(known.session_id)
     if isinstance(view.permission, Permission) and not may(view.permission):

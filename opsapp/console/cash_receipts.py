@@ -5,9 +5,8 @@ from werkzeug.wrappers import Response
 
 from opsapp.cash_receipts import asking, cancelling, queries, rules
 from opsapp.cash_receipts.rules import Registration
-from opsapp.console import access, forms, order_words, words
+from opsapp.console import access, forms, lists, order_words
 from opsapp.console.access import requires
-from opsapp.insights import listing_receipts
 from opsapp.kernel.db import transaction
 from opsapp.kernel.errors import Invalid
 from opsapp.kernel.locale import gettext as _
@@ -21,11 +20,8 @@ REASON_LENGTH = range(3, 201)
 @routes.get("/")
 @requires(Permission.VIEW)
 def show_list() -> str:
-    status = forms.choice("status", words.RECEIPT, "")
-    page = listing_receipts.list_receipts(status=status, cursor=request.args.get("cursor"))
-    return render_template(
-        "console/cash_receipts/list.html", page=page, status=status, told=order_words
-    )
+    opened = lists.open_list("cash_receipts")
+    return render_template("console/cash_receipts/list.html", **opened.values)
 
 
 @routes.post("/payments/<id:payment_id>")

@@ -1,10 +1,9 @@
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from opsapp.console import access, deposit_words, errors, forms, words
+from opsapp.console import access, deposit_words, errors, forms, lists
 from opsapp.console.access import requires
 from opsapp.insights import listing_deposits
-from opsapp.insights.listing_deposits import DepositWish
 from opsapp.kernel.db import transaction
 from opsapp.payments import accepting
 from opsapp.payments.errors import NotAcceptable
@@ -17,18 +16,9 @@ routes = Blueprint("deposits", __name__, url_prefix="/deposits")
 @routes.get("/")
 @requires(Permission.VIEW)
 def show_list() -> str:
-    wish = DepositWish(
-        tab=forms.choice("tab", deposit_words.TABS, "awaiting"),
-        reason=forms.choice("reason", deposit_words.REASON, ""),
-        gateway=forms.choice("gateway", words.GATEWAY, ""),
-        since=forms.day("since"),
-        until=forms.day("until"),
-    )
-    is_awaiting = wish.tab == "awaiting"
-    rows = listing_deposits.list_accounts if is_awaiting else listing_deposits.list_cases
-    page = rows(wish, cursor=request.args.get("cursor"))
-    template = "console/deposits/list.html"
-    return render_template(template, page=page, wish=wish, desk=deposit_words)
+    tab = forms.choice("tab", deposit_words.TABS, "awaiting")
+    opened = lists.open_list("deposits" if tab == "awaiting" else "cases")
+    return render_template("console/deposits/list.html", desk=deposit_words, **opened.values)
 
 
 @routes.get("/<id:unmatched_id>")

@@ -1,17 +1,16 @@
 from itertools import pairwise
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 from wtforms import HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Regexp
 
-from opsapp.console import access, errors, failure_words, forms, words
+from opsapp.console import access, errors, failure_words, lists
 from opsapp.console.access import requires
 from opsapp.failures import editing, queries, rules
 from opsapp.failures.editing import CodeEdit
-from opsapp.failures.queries import CodeWish
 from opsapp.failures.rules import Wording
 from opsapp.insights import counting_codes
 from opsapp.kernel.db import transaction
@@ -53,23 +52,14 @@ class CodeForm(FlaskForm):
 @routes.get("/")
 @requires(Permission.VIEW)
 def show_list() -> str:
-    sources = queries.count_by_source()
-    wish = CodeWish(
-        search=forms.text("q"),
-        source=forms.choice("source", sources, ""),
-        failure_class=forms.choice("class", words.FAILURE_SHORT, ""),
-        retry_mode=forms.choice("retry_mode", failure_words.RETRY_MODE, ""),
-        is_changed=forms.choice("changed", ("yes",), "") == "yes",
-    )
     return render_template(
         "console/failures/list.html",
-        page=queries.list_codes(wish, cursor=request.args.get("cursor")),
-        wish=wish,
-        sources=sources,
+        sources=queries.count_by_source(),
         waiting=queries.list_unmapped(),
         coverage=counting_codes.measure_coverage(),
         meanings=rules.read_meanings(),
         desk=failure_words,
+        **lists.open_list("failures").values,
     )
 
 

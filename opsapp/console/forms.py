@@ -11,12 +11,14 @@ from wtforms import HiddenField, PasswordField, RadioField, SelectField, StringF
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp, ValidationError
 
 from opsapp.console import desk_words, words
+from opsapp.insights import reading_wishes
+from opsapp.insights.reading_wishes import YEARS
 from opsapp.kernel.errors import Invalid
 from opsapp.kernel.locale import gettext as _
 from opsapp.kernel.money import Money, parse_money
 
 CONSOLE = "/console/"
-YEARS = range(1900, 9999)  # at the ends of the calendar a day more or less is none
+QUERY_LENGTH_MAX = 2000
 # Values alone: templates give them their words.
 FULL_OR_PARTIAL: list[Any] = ["full", "partial"]
 REASONS: list[Any] = ["", *words.REFUND_REASONS]
@@ -182,30 +184,17 @@ class NewAccountForm(FlaskForm):
 
 def text(name: str, args: MultiDict[str, str] | None = None) -> str:
     """A query argument; PostgreSQL cannot hold NUL, so it is dropped."""
-    return (args or request.args).get(name, "").replace("\x00", "").strip()
+    return reading_wishes.plain(args or request.args, name)
 
 
 def choice(name: str, allowed: Mapping[str, Any] | tuple[str, ...], default: str) -> str:
     """Raises Invalid naming the argument and what it may be."""
-    value = text(name) or default
-    if value not in allowed and value != default:
-        raise Invalid(field=name, reason=_("{value} is not one of the choices.", value=value[:50]))
-    return value
+    return reading_wishes.choice(request.args, name, allowed, default)
 
 
 def day(name: str, args: MultiDict[str, str] | None = None) -> date | None:
     """Raises Invalid."""
-    value = text(name, args)
-    if not value:
-        return None
-    try:
-        found = date.fromisoformat(value)
-    except ValueError:
-        found = None
-    if found is None or found.year not in YEARS:
-        reason = _("{value} is not a date like 2026-11-22.", value=value[:50])
-        raise Invalid(field=name, reason=reason)
-    return found
+    return reading_wishes.day(args or request.args, name)
 
 
 def month(name: str) -> date | None:
@@ -231,12 +220,7 @@ def month_beside(first: date, step: int) -> date:
 
 def whole_number(name: str, args: MultiDict[str, str] | None = None) -> int | None:
     """Raises Invalid. Separators are taken as people write them."""
-    value = text(name, args).replace(",", "")
-    if not value:
-        return None
-    if not (value.isascii() and value.isdigit()) or len(value) > 18:
-        raise Invalid(field=name, reason=_("{value} is not a whole number.", value=value[:50]))
-    return int(value)
+    return reading_wishes.whole_number(args or request.args, name)
 
 
 def safe_next(wanted: str, default: str) -> str:

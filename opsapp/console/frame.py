@@ -11,16 +11,29 @@ from urllib.parse import urlencode
 
 import structlog
 from babel.dates import format_timedelta
-from flask import Flask, Response, abort, current_app, g, render_template, request, url_for
+from flask import (
+    Flask,
+    Response,
+    abort,
+    current_app,
+    flash,
+    g,
+    render_template,
+    request,
+    url_for,
+)
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from opsapp.console import (
     access,
     bulk_words,
+    help_words,
     ledger_words,
     log_words,
+    navigation,
     order_words,
+    permission_words,
     subscription_words,
     ticket_words,
     words,
@@ -38,6 +51,7 @@ from opsapp.staff.rules import Permission
 
 lines = structlog.get_logger("access")
 
+
 # The hash is that of the empty string: a chart may add an empty <style> and fill it by script.
 HEADERS = {
     "Content-Security-Policy": (
@@ -53,33 +67,6 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
 FILES_KEPT_S = 31_536_000  # their addresses carry a hash of the content
-NAVIGATION = (
-    ("console.home.show", "house", "Home", Permission.VIEW),
-    ("console.payments.show_list", "credit-card", "Payments", Permission.VIEW),
-    ("console.refunds.show_list", "arrow-counterclockwise", "Refunds", Permission.VIEW),
-    ("console.orders.show_list", "bag", "Orders", Permission.VIEW),
-    ("console.deposits.show_list", "bank", "Virtual accounts", Permission.VIEW),
-    ("console.cash_receipts.show_list", "receipt", "Cash receipts", Permission.VIEW),
-    ("console.uncertain.show_list", "question-diamond", "Uncertain outcomes", Permission.VIEW),
-    ("console.subscriptions.show_list", "arrow-repeat", "Subscriptions", Permission.VIEW),
-    ("console.recovery.show_list", "bandaid", "Payment recovery", Permission.VIEW),
-    ("console.customers.show_list", "people", "Customers", Permission.VIEW),
-    ("console.points.show_list", "coin", "Points", Permission.VIEW),
-    ("console.tickets.show_list", "inbox", "Tickets", Permission.VIEW),
-    ("console.notifications.show_list", "envelope", "Notices sent", Permission.VIEW),
-    ("console.webhooks.show_list", "broadcast", "Gateways' notices", Permission.VIEW),
-    ("console.jobs.show", "stack", "Queues and schedules", Permission.VIEW),
-    ("console.runs.show_list", "list-task", "Billing runs", Permission.VIEW),
-    ("console.gateways.show", "diagram-3", "Gateways", Permission.VIEW),
-    ("console.plans.show_list", "tags", "Plans", Permission.VIEW),
-    ("console.sellers.show_list", "shop", "Sellers", Permission.VIEW),
-    ("console.failures.show_list", "journal-x", "Failure codes", Permission.VIEW),
-    ("console.terms.show_list", "file-earmark-text", "Terms", Permission.VIEW),
-    ("console.audit.show_list", "shield-check", "Audit log", Permission.READ_LOG),
-    ("console.staff.show_list", "person-gear", "Staff", Permission.MANAGE_STAFF),
-    ("console.api_keys.show_list", "key", "API keys", Permission.MANAGE_API_KEYS),
-    ("console.shop_webhooks.show_list", "send", "Webhooks to the shop", Permission.MANAGE_WEBHOOKS),
-)
 LOCALE_COOKIE = "opsapp_locale"
 # How rooms note a failure: its code, and how many there were.
 COUNTED = r"(?:failure (?P<nth>\d+): )?(?P<code>[A-Z][A-Z0-9_]{3,})(?:, attempt (?P<last>\d+))?"
@@ -175,6 +162,16 @@ def explain_reason(reason: str) -> Explanation | None:
     return explain(code)
 
 
+def purpose_here() -> str:
+    """What the present screen is for, in one line; "" for a part of one."""
+    return _(help_words.PURPOSE.get(str(request.endpoint), ""))
+
+
+def say(text: str, *, undo: str | None = None) -> None:
+    """A note on the next page. `undo` is an address that takes the act back by POST."""
+    flash(text, undo or "")
+
+
 def is_fragment() -> bool:
     """htmx asks for a part of a page."""
     return request.headers.get("HX-Request") == "true"
@@ -236,7 +233,9 @@ def _globals() -> dict[str, Any]:
         "words": words,
         "bulk_words": bulk_words,
         "ledger_words": ledger_words,
+        "help_words": help_words,
         "log_words": log_words,
+        "permission_words": permission_words,
         "subscription_words": subscription_words,
         "ticket_words": ticket_words,
         "receipt_words": order_words,
@@ -251,7 +250,8 @@ def _globals() -> dict[str, Any]:
         "shop_name": current().shop_name,
         "asset": _asset,
         "bootstrap_file": _bootstrap_file,
-        "navigation": NAVIGATION,
+        "navigation": navigation.groups,
+        "purpose_here": purpose_here,
     }
 
 

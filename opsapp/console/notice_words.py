@@ -38,6 +38,7 @@ VARIABLE = {
     "left": "How many payments are left",
     "points": "How many points",
     "last_on": "Last day of the points: day",
+    "text": "What staff wrote",
 }
 FILLED_IN = ("notice text", "notice", "Nothing was changed.")
 # Reasons that machines write into the log.

@@ -1,12 +1,11 @@
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
-from opsapp.console import access, forms, notice_words, words
+from opsapp.console import access, lists, notice_words
 from opsapp.console.access import requires
 from opsapp.insights import listing_notices
-from opsapp.insights.listing_notices import NoticeWish
 from opsapp.kernel.db import transaction
-from opsapp.notifications import previewing, rules, sending
+from opsapp.notifications import previewing, sending
 from opsapp.notifications.states import ENDED
 from opsapp.staff import queries as staff
 from opsapp.staff.rules import Permission
@@ -18,14 +17,8 @@ routes = Blueprint("notifications", __name__, url_prefix="/notifications")
 @requires(Permission.VIEW)
 def show_list() -> str:
     """What was sent, to whom and why."""
-    wish = NoticeWish(
-        status=forms.choice("status", words.NOTICE, ""),
-        channel=forms.choice("channel", words.CHANNEL, ""),
-        kind=forms.choice("kind", rules.KINDS, ""),
-        customer_id=forms.whole_number("customer"),
-    )
-    page = listing_notices.list_notices(wish, cursor=request.args.get("cursor"))
-    return render_template("console/notifications/list.html", page=page, wish=wish)
+    opened = lists.open_list("notifications")
+    return render_template("console/notifications/list.html", **opened.values)
 
 
 @routes.get("/<id:notice_id>")

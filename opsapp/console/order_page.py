@@ -1,5 +1,6 @@
 """One order: what was bought, what is paid of it, whose it is, and giving it back."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, url_for
@@ -8,18 +9,18 @@ from werkzeug.wrappers import Response
 from wtforms import StringField
 from wtforms.validators import Regexp
 
-from opsapp.console import access, errors, forms, sale_words, words
+from opsapp.console import access, approval_words, errors, forms, sale_words, words
 from opsapp.console.access import requires
 from opsapp.console.forms import RefundForm
-from opsapp.insights import showing_orders
+from opsapp.insights import previewing_refunds, showing_orders
+from opsapp.insights.previewing_refunds import Item
 from opsapp.kernel.db import transaction
 from opsapp.kernel.errors import OpsError
 from opsapp.kernel.ids import new_ref
 from opsapp.kernel.money import Money
 from opsapp.orders import refunding, releasing, weighing
 from opsapp.orders.queries import LegPicture
-from opsapp.orders.refunding import OrderRefundWish, RefundPreview
-from opsapp.payments.errors import RefundableChanged
+from opsapp.orders.refunding import OrderRefundPlan, OrderRefundWish
 from opsapp.staff import queries as staff
 from opsapp.staff.rules import Permission
 
@@ -61,7 +62,8 @@ def refund(order_id: int, leg_id: int, action: str) -> Answer:
     try:
         wish = _wish(order_id, leg, form)
         if action == "review":
-            return _page(order_id, {leg_id: form}, _preview(leg, wish))
+            planned = refunding.plan(leg_id, wish, by=access.current_actor())
+            return _page(order_id, {leg_id: form}, planned)
         refunding.request_or_look(leg_id, wish, by=access.current_actor())
     except OpsError as error:
         return _page(order_id, notice=errors.told(error)), error.http_status
@@ -80,14 +82,6 @@ def give_up(order_id: int, leg_id: int) -> Answer:
     return redirect(url_for(".show", order_id=order_id, done="given_up"))
 
 
-def _preview(leg: LegPicture, wish: OrderRefundWish) -> RefundPreview:
-    """Raises what the act would raise, RefundableChanged for a screen that is out of date."""
-    now = leg.refundable.minor + leg.refundable_points
-    if wish.seen_refundable_minor != now:
-        raise RefundableChanged(refundable=now, seen=wish.seen_refundable_minor)
-    return refunding.preview(leg.leg.id, wish.amount, wish.line_id)
-
-
 def _leg(order_id: int, leg_id: int) -> LegPicture:
     leg = showing_orders.find_leg(order_id, leg_id)
     if leg is None:
@@ -103,7 +97,7 @@ def _wish(order_id: int, leg: LegPicture, form: OrderRefundForm) -> OrderRefundW
         left = weighing.left_of_line(leg.leg.id, form.line_id)
         amount = Money(min(left, seen), leg.leg.currency)
     request_id, reason = form.request_id.data or "", form.reason
-    return OrderRefundWish(request_id, amount, form.line_id, reason, seen)
+    return OrderRefundWish(request_id, amount, form.line_id, reason, seen, is_by_hand=True)
 
 
 def _fresh_form(leg: LegPicture) -> OrderRefundForm:
@@ -115,7 +109,7 @@ def _fresh_form(leg: LegPicture) -> OrderRefundForm:
 def _page(
     order_id: int,
     filled: dict[int, OrderRefundForm] | None = None,
-    preview: RefundPreview | None = None,
+    planned: OrderRefundPlan | None = None,
     *,
     notice: str = "",
 ) -> str:
@@ -128,7 +122,11 @@ def _page(
         form.name_apart(leg_id)
     values: dict[str, Any] = {
         "forms": drawn,
-        "preview": preview,
+        "preview": planned.falls if planned else None,
+        "planned": planned,
+        "approval_words": approval_words,
+        "planned_items": _items(page, planned),
+        "message": _message(planned, page.customer.id) if planned else "",
         "notice": notice,
         "done": forms.choice("done", sale_words.PAGE_DONE, ""),
         "reasons": words.REFUND_REASONS,
@@ -137,3 +135,17 @@ def _page(
     actors = {e.actor for e in page.timeline} | {r.requested_by for r, _ in page.refunds}
     names = staff.names_of_actors(actors)
     return render_template("console/orders/detail.html", page=page, names=names, **values)
+
+
+def _items(page: showing_orders.OrderPage, planned: OrderRefundPlan | None) -> Sequence[Item]:
+    if planned is None:
+        return ()
+    lines, currency = page.picture.lines, planned.falls.amount.currency
+    return previewing_refunds.list_items(lines, planned.falls.lines, currency)
+
+
+def _message(planned: OrderRefundPlan, customer_id: int) -> str:
+    """Points that go back are told by nothing but the page of points."""
+    if planned.money is None:
+        return ""
+    return previewing_refunds.word_message(planned.money, customer_id)

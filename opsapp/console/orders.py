@@ -6,7 +6,7 @@ An address is shown once, when it is made: nobody can read it again, but another
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, url_for
 from flask_wtf import FlaskForm
 from werkzeug.wrappers import Response
 from wtforms import HiddenField, SelectField, StringField
@@ -14,7 +14,7 @@ from wtforms.validators import DataRequired, InputRequired, Length, Regexp
 
 from opsapp.checkout import opening, queries, sending
 from opsapp.checkout.opening import NewCheckout
-from opsapp.console import access, errors, forms, order_words, sale_words, words
+from opsapp.console import access, errors, forms, lists, order_words
 from opsapp.console.access import requires
 from opsapp.insights import listing_orders, listing_people
 from opsapp.kernel.db import transaction
@@ -50,17 +50,10 @@ class LinkForm(FlaskForm):
 @requires(Permission.VIEW)
 def show_list() -> str:
     tab = forms.choice("tab", order_words.TABS, "links")
-    status = forms.choice("status", words.CHECKOUT, "")
-    cursor = request.args.get("cursor")
-    is_links = tab == "links"
-    page = (
-        listing_orders.list_links(status=status, cursor=cursor)
-        if is_links
-        else listing_orders.list_orders(cursor=cursor)
-    )
-    states = {} if is_links else listing_orders.list_states(page)
-    values = {"page": page, "tab": tab, "status": status, "states": states}
-    return render_template("console/orders/list.html", told=order_words, said=sale_words, **values)
+    opened = lists.open_list(tab)
+    is_summed = tab == "orders" and opened.page.rows
+    totals = listing_orders.sum_orders(opened.wish) if is_summed else None
+    return render_template("console/orders/list.html", totals=totals, **opened.values)
 
 
 @routes.get("/customers/<id:customer_id>/links/new")

@@ -1,39 +1,21 @@
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template
 
-from opsapp.console import forms, refunds, words
+from opsapp.console import list_words, lists, refunds
 from opsapp.console.access import requires
-from opsapp.insights import listing_payments
-from opsapp.insights.listing_payments import TABS, PaymentWish
+from opsapp.insights import listing_events, listing_payments
+from opsapp.kernel.errors import NotFound
 from opsapp.staff.rules import Permission
 
 routes = Blueprint("payments", __name__, url_prefix="/payments")
-
-BASES = {"requested": "Requested at", "paid": "Approved at"}
 
 
 @routes.get("/")
 @requires(Permission.VIEW)
 def show_list() -> str:
-    wish = PaymentWish(
-        tab=forms.choice("tab", TABS, "all"),
-        search=forms.text("q"),
-        status=forms.choice("status", words.PAYMENT, ""),
-        method=forms.choice("method", words.METHOD_KIND, ""),
-        gateway=forms.choice("gateway", words.GATEWAY, ""),
-        amount_from=forms.whole_number("amount_from"),
-        amount_to=forms.whole_number("amount_to"),
-        basis=forms.choice("basis", BASES, "requested"),
-        since=forms.day("since"),
-        until=forms.day("until"),
-    )
-    page = listing_payments.list_payments(wish, cursor=request.args.get("cursor"))
+    opened = lists.open_list("payments")
+    totals = listing_payments.sum_payments(opened.wish) if opened.page.rows else None
     return render_template(
-        "console/payments/list.html",
-        page=page,
-        wish=wish,
-        tabs=list(TABS),
-        bases=BASES,
-        totals=listing_payments.sum_payments(wish) if page.rows else None,
+        "console/payments/list.html", totals=totals, told=list_words, **opened.values
     )
 
 
@@ -41,3 +23,13 @@ def show_list() -> str:
 @requires(Permission.VIEW)
 def show(payment_id: int) -> str:
     return refunds.render_detail(payment_id)
+
+
+@routes.get("/<id:payment_id>/messages/<id:event_id>")
+@requires(Permission.VIEW)
+def show_message(payment_id: int, event_id: int) -> str:
+    """What a gateway's message said, without what is personal: for the timeline."""
+    picture = listing_events.get_picture(event_id, is_whole=False)
+    if picture.payment is None or picture.payment.id != payment_id:
+        raise NotFound(noun="message", id=event_id)
+    return render_template("console/payments/_message.html", picture=picture)

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from wtforms import HiddenField, RadioField, StringField
 from wtforms.validators import DataRequired, InputRequired, Length, Regexp
 
-from opsapp.console import access, errors, forms, frame, point_words, status_words
+from opsapp.console import access, errors, forms, frame, lists, point_words
 from opsapp.console.access import requires
 from opsapp.insights import listing_open_items, listing_people, listing_points
 from opsapp.kernel.clock import seoul_date
@@ -56,30 +56,24 @@ class AdjustmentForm(FlaskForm):
 @routes.get("/")
 @requires(Permission.VIEW)
 def show_list() -> str:
-    search = forms.text("q")
-    page = listing_points.list_accounts(search=search, cursor=request.args.get("cursor"))
     return render_template(
         "console/points/list.html",
-        page=page,
-        search=search,
         to_decide=listing_points.count_to_decide(),
+        **lists.open_list("points").values,
     )
 
 
 @routes.get("/adjustments")
 @requires(Permission.VIEW)
 def show_adjustments() -> str:
-    status = forms.choice("status", status_words.POINT_ADJUSTMENT, "")
-    page = listing_points.list_adjustments(status=status, cursor=request.args.get("cursor"))
-    return render_template(
-        "console/points/adjustments.html",
-        page=page,
-        status=status,
-        names=_names(page.rows),
-        done=forms.choice("done", point_words.DONE, ""),
-        told=point_words,
-        me=str(access.current_actor()),
-    )
+    opened = lists.open_list("point_adjustments")
+    told = {
+        "names": _names(opened.page.rows),
+        "done": forms.choice("done", point_words.DONE, ""),
+        "told": point_words,
+        "me": str(access.current_actor()),
+    }
+    return render_template("console/points/adjustments.html", **opened.values | told)
 
 
 @routes.get("/books")

@@ -24,6 +24,7 @@ from opsapp.subscriptions.recovering import Act, why_not
 routes = Blueprint("recovery", __name__, url_prefix="/recovery")
 
 VIEWS = ("board", "list")
+_ACT = "any(retry,reschedule,send_link,snooze,suspend,open_ticket):action"
 
 
 @routes.get("/")
@@ -53,19 +54,51 @@ def show(recovery_id: int) -> str:
     return _detail(recovery_id)
 
 
-@routes.post(
-    "/<id:recovery_id>/<any(retry,reschedule,send_link,snooze,suspend,open_ticket):action>"
-)
+@routes.get(f"/<id:recovery_id>/<{_ACT}>")
+@requires(Permission.MANAGE_SUBSCRIPTIONS)
+def review(recovery_id: int, action: str) -> str:
+    """What the act would do; nothing is written."""
+    if not frame.is_fragment():
+        return _detail(recovery_id)
+    card = listing.get_card(recovery_id)
+    return render_template(
+        "console/recovery/_act.html",
+        c=card,
+        act=action,
+        why=why_not(Act(action), listing.situation_of(card)),
+        back=forms.safe_next(forms.text("back"), ""),
+        desk=recovery_words,
+        today=seoul_date(frame.now()),
+    )
+
+
+@routes.post(f"/<id:recovery_id>/<{_ACT}>")
 @requires(Permission.MANAGE_SUBSCRIPTIONS)
 def act(recovery_id: int, action: str) -> Response | tuple[str, int]:
     try:
         with transaction():
             _verb(Act(action), recovery_id)(by=access.current_actor())
     except OpsError as error:
-        return _detail(recovery_id, errors.told(error)), error.http_status
+        return _refused(recovery_id, errors.told(error), error.http_status)
     except IllegalMove:
-        return _detail(recovery_id, errors.changed_meanwhile()), 409
-    return redirect(url_for(".show", recovery_id=recovery_id, done=action))
+        return _refused(recovery_id, errors.changed_meanwhile(), 409)
+    return _onward(recovery_id, action)
+
+
+def _onward(recovery_id: int, action: str) -> Response:
+    """Back to the page that the act was begun on, its filters kept; that page says it is done."""
+    target = forms.safe_next(forms.text("back", request.form), "")
+    if target:
+        frame.say(_(recovery_words.DONE[action]))
+    else:
+        target = url_for(".show", recovery_id=recovery_id, done=action)
+    return Response("", 204, {"HX-Redirect": target}) if frame.is_fragment() else redirect(target)
+
+
+def _refused(recovery_id: int, text: str, status: int) -> tuple[str, int]:
+    if frame.is_fragment():
+        return render_template("console/recovery/_refused.html", text=text), status
+    return _detail(recovery_id, text), status
 
 
 def _verb(act: Act, recovery_id: int) -> Callable[..., None]:

@@ -23,3 +23,9 @@ POINT_ADJUSTMENT = {
     "refused": Word("Refused", "x-circle", "danger"),
     "withdrawn": Word("Withdrawn", "slash-circle", "secondary"),
 }
+TICKET_PRIORITY = {
+    "urgent": Word("Urgent", "exclamation-octagon", "danger"),
+    "high": Word("High", "arrow-up", "warning"),
+    "normal": Word("Normal", "dash", "secondary"),
+    "low": Word("Low", "arrow-down", "secondary"),
+}

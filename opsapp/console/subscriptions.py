@@ -6,14 +6,25 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from opsapp.console import access, change_words, errors, forms, frame, subscription_words
+from opsapp.console import (
+    access,
+    change_words,
+    consent_words,
+    errors,
+    forms,
+    frame,
+    lists,
+    subscription_words,
+)
 from opsapp.console.access import requires
-from opsapp.insights import listing_subscriptions
+from opsapp.insights import listing_subscriptions, reading_notes, showing_cycles
 from opsapp.insights.listing_subscriptions import TABS
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.clock import seoul_date
 from opsapp.kernel.db import transaction
 from opsapp.kernel.errors import OpsError
+from opsapp.kernel.ids import new_ref
+from opsapp.kernel.locale import gettext as _
 from opsapp.kernel.states import IllegalMove
 from opsapp.staff import queries as staff
 from opsapp.staff.rules import Permission
@@ -30,6 +41,8 @@ from opsapp.subscriptions.states import CHARGEABLE, GOING_ON, SubscriptionStatus
 
 routes = Blueprint("subscriptions", __name__, url_prefix="/subscriptions")
 
+# The act that takes a cause of standing still away; the first period is its order's.
+LIFTED_BY = {"pause": "resume", "suspension": "resume", "hold": "release"}
 STOPPING = ("pause", "hold", "cancel")
 LOOKS_MAX = 20  # a minute; then the page rests until somebody loads it again
 
@@ -61,18 +74,14 @@ def possible_actions(subscription: Any, causes: Collection[str]) -> list[str]:
 @routes.get("/")
 @requires(Permission.VIEW)
 def show_list() -> str:
-    tab, search = forms.choice("tab", TABS, "all"), forms.text("q")
-    page = listing_subscriptions.list_subscriptions(
-        tab=tab, search=search, cursor=request.args.get("cursor")
-    )
+    opened = lists.open_list("subscriptions")
     return render_template(
         "console/subscriptions/list.html",
-        page=page,
-        tab=tab,
-        all_tabs=TABS,
-        search=search,
+        tabs=TABS[1:],
+        totals=listing_subscriptions.sum_subscriptions(opened.wish) if opened.page.rows else None,
         today=seoul_date(frame.now()),
         expires_soon=listing_subscriptions.expires_soon,
+        **opened.values,
     )
 
 
@@ -86,7 +95,7 @@ def show(subscription_id: int) -> str:
 @requires(Permission.MANAGE_SUBSCRIPTIONS)
 def preview(subscription_id: int, action: str) -> str:
     """What the act would change; nothing is written."""
-    subscription, _customer, plan, method = listing_subscriptions.get_subscription(subscription_id)
+    subscription, _who, plan, method = listing_subscriptions.get_subscription(subscription_id)
     causes = {block.cause for block in blocking.list_open_blocks(subscription_id)}
     panel = frame.fragment(
         "console/subscriptions/_preview.html",
@@ -98,6 +107,7 @@ def preview(subscription_id: int, action: str) -> str:
         going=stopping.look(subscription_id),
         ends_on=cancelling.end_of_period(subscription),
         tomorrow=seoul_date(frame.now()) + timedelta(days=1),
+        back=forms.safe_next(forms.text("back"), ""),
     )
     return panel if frame.is_fragment() else _detail(subscription_id, panel)
 
@@ -112,6 +122,7 @@ def show_periods(subscription_id: int) -> str:
         "console/subscriptions/_periods.html",
         subscription_id=subscription_id,
         periods=periods,
+        attempts=_attempts_of(periods),
         turn=turn + 1,
         is_awaited=turn < LOOKS_MAX and _is_on_its_way(periods),
     )
@@ -128,10 +139,18 @@ def act(subscription_id: int, action: str) -> Response | tuple[str, int]:
         return _refused(subscription_id, errors.told(error), error.http_status)
     except IllegalMove:
         return _refused(subscription_id, errors.changed_meanwhile(), 409)
-    target = url_for(".show", subscription_id=subscription_id, done=action)
+    target = forms.safe_next(forms.text("back", request.form), "")
+    if target:
+        frame.say(_(subscription_words.DONE[action]))
+    else:
+        target = url_for(".show", subscription_id=subscription_id, done=action)
     if frame.is_fragment():
         return Response("", 204, {"HX-Redirect": target})
     return redirect(target)
+
+
+def _attempts_of(periods: Sequence[Any]) -> dict[int, list[Any]]:
+    return showing_cycles.list_attempts([period.payment_id for period in periods])
 
 
 def _is_on_its_way(periods: list[Any]) -> bool:
@@ -171,9 +190,19 @@ def _detail(subscription_id: int, panel: Markup | None = None) -> str:
     picture = listing_subscriptions.get_picture(subscription_id)
     blocks = blocking.list_open_blocks(subscription_id)
     done = request.args.get("done", "")
+    changes = finding_changes.list_changes_of(subscription_id, limit=5)
+    notes = reading_notes.list_notes("subscription", subscription_id)
     return render_template(
         "console/subscriptions/detail.html",
         picture=picture,
+        attempts=_attempts_of(picture.periods),
+        coming=showing_cycles.list_coming(picture.subscription, [row[0] for row in changes]),
+        consents=showing_cycles.list_consents(subscription_id),
+        consent_words=consent_words,
+        lifted_by=LIFTED_BY,
+        notes=notes,
+        texts=reading_notes.read_notes(notes),
+        note_id=new_ref("note"),
         panel=panel,
         subscription_id=subscription_id,
         periods=picture.periods,
@@ -184,7 +213,7 @@ def _detail(subscription_id: int, panel: Markup | None = None) -> str:
         blocks=blocks,
         actions=possible_actions(picture.subscription, {block.cause for block in blocks}),
         names=staff.names_of_actors(entry.actor for entry in picture.timeline),
-        changes=finding_changes.list_changes_of(subscription_id, limit=5),
+        changes=changes,
         told_changes=change_words,
         today=seoul_date(frame.now()),
         expires_soon=listing_subscriptions.expires_soon,

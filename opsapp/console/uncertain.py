@@ -6,11 +6,11 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
-from opsapp.console import access, desk_words, errors, forms, frame, words
+from opsapp.console import access, desk_words, errors, frame, lists
 from opsapp.console.access import requires
 from opsapp.console.forms import DecisionForm
 from opsapp.insights import showing_uncertain
-from opsapp.insights.showing_uncertain import KINDS, TABS, DeskPicture, DeskWish
+from opsapp.insights.showing_uncertain import KINDS, DeskPicture
 from opsapp.kernel.errors import NotFound, OpsError
 from opsapp.kernel.ids import new_ref
 from opsapp.payments import deciding
@@ -26,17 +26,11 @@ Answer = str | Response | tuple[str, int]
 @routes.get("/")
 @requires(Permission.VIEW)
 def show_list() -> str:
-    wish = DeskWish(
-        tab=forms.choice("tab", tuple(TABS), "all"),
-        gateway=forms.choice("gateway", words.GATEWAY, ""),
-        kind=forms.choice("kind", KINDS, ""),
-    )
     return render_template(
         "console/uncertain/list.html",
-        page=showing_uncertain.list_desk(wish, cursor=request.args.get("cursor")),
-        wish=wish,
         counts=showing_uncertain.count_desk(),
         tabs=desk_words.DESK_TAB,
+        **lists.open_list("uncertain").values,
     )
 
 

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from opsapp.console import access, event_words, forms, words
+from opsapp.console import access, event_words, forms, lists
 from opsapp.console.access import requires
 from opsapp.insights import listing_events
 from opsapp.insights.listing_events import EventWish
@@ -23,17 +23,15 @@ routes = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 @routes.get("/")
 @requires(Permission.VIEW)
 def show_list() -> str:
-    wish = _wish()
-    page = listing_events.list_events(wish, cursor=request.args.get("cursor"))
-    fitting = _replayable(wish) if page.rows and wish.is_narrow else []
+    opened = lists.open_list("webhooks")
+    fitting = _replayable(opened.wish) if opened.page.rows and opened.wish.is_narrow else []
     return render_template(
         "console/webhooks/list.html",
-        page=page,
-        wish=wish,
         desk=event_words,
         replayable=len(fitting),
         query=urlencode(request.args),
         replay_max=REPLAY_MAX,
+        **opened.values,
     )
 
 
@@ -84,11 +82,4 @@ def _replayable(wish: EventWish) -> list[int]:
 
 
 def _wish() -> EventWish:
-    return EventWish(
-        gateway=forms.choice("gateway", words.GATEWAY, ""),
-        event_type=forms.text("type"),
-        status=forms.choice("status", words.EVENT, ""),
-        search=forms.text("q"),
-        since=forms.day("since"),
-        until=forms.day("until"),
-    )
+    return listing_events.read_wish(request.args)

@@ -1,6 +1,8 @@
 """Statuses in words, an icon and a colour: the same everywhere. Keys of the catalogue, no text."""
 
-from opsapp.console.status_words import POINT_ADJUSTMENT, POINT_RESERVATION, Word
+from opsapp.console.approval_words import STATUS as APPROVAL
+from opsapp.console.export_words import STATUS as EXPORT
+from opsapp.console.status_words import POINT_ADJUSTMENT, POINT_RESERVATION, TICKET_PRIORITY, Word
 
 UNKNOWN = Word("Unknown", "question-circle", "secondary")
 
@@ -26,12 +28,15 @@ ATTEMPT = {
     "needs_human": Word("A person must look", "person-exclamation", "danger"),
 }
 REFUND = {
+    "awaiting_approval": Word("Waits for a second person", "people", "warning"),
+    "held": Word("Held, can be undone", "hourglass-split", "info"),
     "awaiting_account": Word("Bank account needed", "bank", "warning"),
     "requested": Word("Requested", "hourglass-split", "info"),
     "inflight": Word("In progress", "arrow-repeat", "info"),
     "unknown": Word("Uncertain", "question-diamond", "warning"),
     "succeeded": Word("Refunded", "check-circle", "success"),
     "refused": Word("Refused", "x-circle", "danger"),
+    "withdrawn": Word("Withdrawn", "slash-circle", "secondary"),
     "needs_human": Word("A person must look", "person-exclamation", "danger"),
 }
 SUBSCRIPTION = {
@@ -72,6 +77,7 @@ DELIVERY = {
 TICKET = {
     "open": Word("New", "inbox", "info"),
     "in_progress": Word("In work", "person-check", "warning"),
+    "waiting_customer": Word("Waiting for the customer", "hourglass-split", "secondary"),
     "resolved": Word("Done", "check-circle", "success"),
 }
 ACCOUNT = {
@@ -115,6 +121,7 @@ EVENT = {
     "needs_human": Word("A person must look", "person-exclamation", "danger"),
 }
 BULK_JOB = {
+    "awaiting_approval": Word("Waits for a second person", "people", "warning"),
     "queued": Word("Waiting to begin", "hourglass-split", "info"),
     "running": Word("In progress", "arrow-repeat", "info"),
     "done": Word("Through", "check-circle", "success"),
@@ -149,8 +156,10 @@ TABLES = {
     "recovery_policy": RECOVERY_POLICY,
     "recovery": RECOVERY,
     "billing_run": RUN,
+    "approval": APPROVAL,
     "bulk_job": BULK_JOB,
     "bulk_row": BULK_ROW,
+    "export": EXPORT,
     "checkout": CHECKOUT,
     "cash_receipt": RECEIPT,
     "gateway_event": EVENT,
@@ -167,6 +176,7 @@ TABLES = {
     "gateway_circuit": CIRCUIT,
     "point_reservation": POINT_RESERVATION,
     "point_adjustment": POINT_ADJUSTMENT,
+    "ticket_priority": TICKET_PRIORITY,
 }
 
 METHOD_KIND = {
@@ -177,12 +187,15 @@ METHOD_KIND = {
     "virtual_account": "Virtual account",
 }
 SUBJECT = {
+    "approval": "Request for a second person",
+    "money_policy": "Limits and the time to undo",
     "recovery": "Recovery",
     "recovery_policy": "Recovery policy",
     "advance_notice": "Announcement of a charge",
     "billing_run": "Billing run",
     "bulk_job": "Bulk job",
     "bulk_row": "Row of a bulk job",
+    "export": "Export",
     "checkout": "Payment link",
     "cash_receipt": "Cash receipt",
     "payment": "Payment",
@@ -193,12 +206,15 @@ SUBJECT = {
     "subscription_block": "Pause or stop of a subscription",
     "subscription_change": "Change of a subscription",
     "order": "Order",
+    "saved_view": "Saved view",
     "seller": "Seller",
     "payment_method": "Payment method",
     "notice": "Notice",
     "notice_delivery": "Try at a channel",
     "notice_template": "Notice text",
     "ticket": "Ticket",
+    "ticket_message": "Message from customer service",
+    "ticket_macro": "Macro",
     "unmatched_money": "Unmatched money",
     "staff_account": "Staff account",
     "api_key": "API key",
@@ -269,6 +285,9 @@ NEXT_STEP = {
     ),
 }
 REFUND_STEP = {
+    "awaiting_approval": "The amount is reserved. It goes on when a second person agrees.",
+    "held": "The amount is reserved, and the gateway knows nothing yet.",
+    "withdrawn": "It was taken back before anything was sent. No money moved.",
     "awaiting_account": "The amount is reserved. It goes back once a bank account is named.",
     "requested": "Saved. It goes to the gateway in its turn.",
     "inflight": "The gateway is being asked.",
@@ -313,6 +332,7 @@ NOTICE_KIND = {
     "subscription_cancelled": "Subscription cancelled",
     "subscription_ending": "Subscription about to end",
     "charged_after_cancel_refunded": "Charge after cancelling refunded",
+    "ticket_message": "Message from customer service",
 }
 FAILURE_SHORT = {
     "authentication_failure": "Details, limit or balance",
@@ -337,29 +357,8 @@ WORK = {
     "payment_methods": "Card registrations",
     "notices": "Notices",
     "bulk_jobs": "Bulk jobs",
+    "exports": "Exports",
     "shop_deliveries": "Webhooks to the shop",
-}
-PERMISSION = {
-    "edit_recovery": "Edit the recovery policy",
-    "manage_orders": "Make payment links",
-    "adjust_points": "Ask for adjustments of points",
-    "approve_points": "Decide adjustments of points",
-    "edit_sellers": "Add sellers and change their fees",
-    "manage_receipts": "Issue and cancel cash receipts",
-    "decide_uncertain": "Decide uncertain outcomes",
-    "view": "See everything operational",
-    "refund": "Refund",
-    "manage_subscriptions": "Manage subscriptions",
-    "work_tickets": "Work on tickets",
-    "read_log": "Read the audit log",
-    "manage_staff": "Manage staff",
-    "manage_api_keys": "Manage API keys",
-    "manage_webhooks": "Manage webhooks to the shop",
-    "manage_methods": "Manage payment methods",
-    "edit_failure_codes": "Edit failure codes",
-    "send_notices": "Send notices again",
-    "edit_notices": "Edit the texts of notices",
-    "manage_gateways": "Stop gateways and set routes",
 }
 # Banks of virtual accounts, by the clearing house's codes that the gateway sends.
 BANK = {

@@ -24,7 +24,14 @@ from opsapp.insights.queries import CLAIMABLE
 from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.turns import is_open
 from opsapp.payments.models import Attempt, Payment, Refund
-from opsapp.payments.states import OPEN, REFUNDABLE, AttemptStatus, PaymentStatus, RefundStatus
+from opsapp.payments.states import (
+    OPEN,
+    REFUND_ENDED,
+    REFUNDABLE,
+    AttemptStatus,
+    PaymentStatus,
+    RefundStatus,
+)
 from opsapp.routing.models import GatewayCircuit
 from opsapp.routing.states import CircuitStatus
 from opsapp.settings import current
@@ -70,7 +77,7 @@ def refunds() -> list[Select[str]]:
             ),
             sum_where(
                 Refund.amount_minor,
-                Refund.status.not_in(_values(RefundStatus.SUCCEEDED, RefundStatus.REFUSED)),
+                Refund.status.not_in(_values(*REFUND_ENDED)),
             ).label("pending"),
         )
         .where(Refund.unmatched_id.is_(None))  # returned beside the payment's own money

@@ -7,9 +7,11 @@ from sqlalchemy import (
     FromClause,
     Select,
     Text,
+    and_,
     case,
     func,
     literal,
+    not_,
     or_,
     select,
 )
@@ -112,12 +114,14 @@ def _given_back() -> FromClause:
     """By line: what has gone back, and what was asked for and not refused."""
     money, points = OrderRefundLine.money_minor, OrderRefundLine.points
     is_made = Refund.status == RefundStatus.SUCCEEDED.value
-    is_refused = Refund.status == RefundStatus.REFUSED.value
+    is_refused = Refund.status.in_([RefundStatus.REFUSED.value, RefundStatus.WITHDRAWN.value])
+    made_points = case((and_(OrderRefund.points_follow, not_(is_made)), 0), else_=points)
+    asked_points = case((and_(OrderRefund.points_follow, is_refused), 0), else_=points)
     return (
         select(
             OrderRefundLine.line_id,
-            func.sum(points + case((is_made, money), else_=0)).label("made_minor"),
-            func.sum(points + case((is_refused, 0), else_=money)).label("asked_minor"),
+            func.sum(made_points + case((is_made, money), else_=0)).label("made_minor"),
+            func.sum(asked_points + case((is_refused, 0), else_=money)).label("asked_minor"),
         )
         .join(OrderRefund, OrderRefund.id == OrderRefundLine.order_refund_id)
         .outerjoin(Refund, Refund.id == OrderRefund.refund_id)

@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import select
 
 from opsapp.audit.models import AuditSeal
+from opsapp.insights import reading_wishes as reading
+from opsapp.insights.reading_wishes import Query
 from opsapp.insights.showing_payments import payment_behind
 from opsapp.kernel.clock import seoul_midnight
 from opsapp.kernel.db import db
@@ -34,6 +36,20 @@ class LastSeal:
     sealed_at: datetime
 
 
+def read_wish(query: Query) -> LogWish:
+    """Raises Invalid."""
+    since, until = reading.period(query)
+    return LogWish(
+        actor=reading.plain(query, "actor"),
+        action=reading.plain(query, "action"),
+        subject_type=reading.plain(query, "subject"),
+        subject_id=reading.whole_number(query, "number"),
+        only_refused=reading.is_ticked(query, "refused"),
+        since=since,
+        until=until,
+    )
+
+
 def list_entries(wish: LogWish, *, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
     """Newest first. Raises BadCursor."""
     statement = select(
@@ -58,7 +74,10 @@ def list_entries(wish: LogWish, *, cursor: str | None, size: int = PAGE_SIZE) ->
     if wish.until:
         end = seoul_midnight(wish.until + timedelta(days=1))
         statement = statement.where(AuditEntry.at < end)
-    return page_of(statement, keys=(AuditEntry.id,), cursor=cursor, size=size)
+    # In the order of the seals; of a period by its moments, or all that is newer would be read.
+    is_period = wish.since or wish.until
+    keys = (AuditEntry.at, AuditEntry.id) if is_period else (AuditEntry.id,)
+    return page_of(statement, keys=keys, cursor=cursor, size=size)
 
 
 def find_last_seal() -> LastSeal | None:

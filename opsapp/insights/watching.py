@@ -7,13 +7,10 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from opsapp.insights.listing_payments import UNCERTAIN
 from opsapp.kernel import jobs
 from opsapp.kernel.db import db
 from opsapp.kernel.jobs import OutboxJob
 from opsapp.kernel.turns import Work
-from opsapp.payments.models import Attempt, Payment, Refund
-from opsapp.payments.states import REFUND_OPEN
 from opsapp.routing.queries import list_gateway_names
 
 JOBS_SHOWN_MAX = 30
@@ -81,36 +78,3 @@ def list_failed_jobs() -> list[Any]:
 def list_recent_jobs() -> list[OutboxJob]:
     wanted = select(OutboxJob).order_by(OutboxJob.id.desc()).limit(JOBS_SHOWN_MAX)
     return list(db.session.scalars(wanted))
-
-
-def list_uncertain(*, limit: int = 10) -> list[Any]:
-    """Attempts whose money may or may not have moved, oldest first."""
-    return list(
-        db.session.execute(
-            select(
-                Attempt.id, Attempt.payment_id, Attempt.status, Attempt.first_sent_at,
-                Attempt.due_at, Payment.ref, Payment.title, Payment.amount_minor, Payment.currency,
-            )
-            .join(Payment, Payment.id == Attempt.payment_id)
-            .where(Attempt.status.in_(UNCERTAIN))
-            .order_by(Attempt.id)
-            .limit(limit)
-        )
-    )  # fmt: skip
-
-
-def list_open_refunds(*, limit: int = 10) -> list[Any]:
-    """Refunds under way or stuck, oldest first."""
-    statuses = [*(status.value for status in REFUND_OPEN), "needs_human", "awaiting_account"]
-    return list(
-        db.session.execute(
-            select(
-                Refund.id, Refund.payment_id, Refund.status, Refund.amount_minor, Refund.currency,
-                Refund.requested_at, Refund.requested_by, Payment.ref, Payment.title,
-            )
-            .join(Payment, Payment.id == Refund.payment_id)
-            .where(Refund.status.in_(statuses))
-            .order_by(Refund.id)
-            .limit(limit)
-        )
-    )  # fmt: skip

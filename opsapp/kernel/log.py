@@ -84,6 +84,7 @@ class AuditEntry(Base):
         Index("audit_entries_of", "subject_type", "subject_id", "id"),
         Index("audit_entries_xid", "xid"),
         Index("audit_entries_actor", "actor", "id"),
+        Index("audit_entries_at", "at", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -42,17 +42,19 @@ def page_of(
     keys: Sequence[Any],
     cursor: str | None,
     size: int,
+    soonest_first: bool = False,
 ) -> Page[Any]:
     """Newest first by `keys`: a moment and an id, or an id alone, all columns of `statement`.
 
-    One statement reads one row more than is shown, which tells whether there is another page.
-    Raises BadCursor.
+    `soonest_first`: the other way round. One statement reads one row more than is shown, which
+    tells whether there is another page. Raises BadCursor.
     """
     backwards, position = _decode(cursor, len(keys)) if cursor else (False, None)
+    rises = soonest_first != backwards
     if position is not None:
         here, there = tuple_(*keys), tuple_(*position)
-        statement = statement.where(here > there if backwards else here < there)
-    order: list[ColumnElement[Any]] = [key.asc() if backwards else key.desc() for key in keys]
+        statement = statement.where(here > there if rises else here < there)
+    order: list[ColumnElement[Any]] = [key.asc() if rises else key.desc() for key in keys]
     rows = list(db.session.execute(statement.order_by(*order).limit(size + 1)))
     has_more, rows = len(rows) > size, rows[:size]
     if backwards:

@@ -44,6 +44,8 @@ from opsapp.settings import current
 log = structlog.get_logger(__name__)
 
 SEALED = "account_sealed"
+# What staff wrote to a customer, and the name that its seal is bound to.
+TEXT_SEALED, TEXT_REF = "text_sealed", "text_ref"
 UNREACHABLE = "unreachable"
 CALLED_BACK = "its reason went while it was under way"
 _OUTCOMES = {
@@ -304,11 +306,18 @@ def _medium(target: Target | None) -> str:
 
 def readable(values: dict[str, Any]) -> dict[str, Any]:
     """The values with what was sealed in clear: for the message, never for a row or a line."""
-    if SEALED not in values:
-        return values
-    token = base64.b64decode(values[SEALED])
-    number = unseal(token, context=account_context(int(values["attempt_id"])))
-    return values | {"account": number}
+    if TEXT_SEALED in values:
+        token = base64.b64decode(values[TEXT_SEALED])
+        values = values | {"text": unseal(token, context=text_context(values[TEXT_REF]))}
+    if SEALED in values:
+        token = base64.b64decode(values[SEALED])
+        number = unseal(token, context=account_context(int(values["attempt_id"])))
+        values = values | {"account": number}
+    return values
+
+
+def text_context(text_ref: str) -> str:
+    return f"notices.values|{text_ref}"
 
 
 def account_context(attempt_id: int) -> str:

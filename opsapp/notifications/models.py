@@ -1,7 +1,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, Computed, ForeignKey, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from opsapp.kernel.db import Base
@@ -9,6 +9,7 @@ from opsapp.kernel.turns import Claimable, due_index, open_column
 from opsapp.notifications.states import DELIVERY, NOTICE, OPEN
 
 MEDIA = ("email", "short")
+LOST = "status IN ('failed', 'revoked')"
 
 
 class Notice(Claimable, Base):
@@ -20,6 +21,9 @@ class Notice(Claimable, Base):
         # The subject first: the same index finds what was told about something.
         UniqueConstraint("subject_type", "subject_id", "kind", "customer_id"),
         Index("notices_customer", "customer_id", "id"),
+        Index("notices_listed", "created_at", "id"),
+        Index("notices_kind", "kind", "created_at", "id"),
+        Index("notices_lost", "created_at", "id", postgresql_where=text("is_lost")),
         due_index("notices"),
         # Neither a hint nor a claim touches an indexed column: on the row's own page, no index is
         # written for them.
@@ -39,6 +43,8 @@ class Notice(Claimable, Base):
     values: Mapped[dict[str, Any]]  # ids, amounts, dates: no personal data
     status: Mapped[str] = mapped_column(default=NOTICE.start.value)
     is_open: Mapped[bool] = open_column(OPEN)
+    # For the list of what did not arrive: an index over the status would be written at each claim.
+    is_lost: Mapped[bool] = mapped_column(Computed(LOST, persisted=True))
     # Called back while it was under way or gone out: no further try follows.
     is_called_back: Mapped[bool] = mapped_column(server_default=text("false"))
     error: Mapped[str | None]

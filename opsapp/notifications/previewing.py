@@ -65,6 +65,7 @@ SAMPLES: dict[str, Any] = {
     "left": 0,
     "points": "3,000",
     "last_on": "2026-11-30",
+    "text": "문의하신 결제 건을 확인했습니다.\n자세한 내용을 안내해 드리겠습니다.",
 }
 _READERS = {"ko": "홍길동", "en": "Jane Doe"}
 

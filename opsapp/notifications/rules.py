@@ -107,6 +107,8 @@ KINDS = {
     "subscription_cancelled": Kind(("ends_on", "left"), ("plan",), urgent=True),
     "subscription_ending": Kind(("ends_on",), ("plan",)),
     "charged_after_cancel_refunded": Kind(_MONEY),
+    # Not by push, which shows on a locked screen what is meant for one person.
+    "ticket_message": Kind(("text",), order=("email", "sms")),
 }
 _UNKNOWN = Kind((), order=MAIL_ONLY)
 

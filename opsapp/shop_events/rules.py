@@ -86,6 +86,7 @@ _REFUNDS = (
     EventType("refund.requested", "Somebody asked for it.", ("refund.requested",), ("",)),
     EventType("refund.succeeded", "It was given back.", ("refund.succeeded", "refund.adopted")),
     _moved("refund.refused", "The gateway refused; no money moved."),
+    _moved("refund.withdrawn", "It was taken back before anything was sent."),
     _moved("refund.awaiting_account", "The customer must name a bank account first."),
 )
 _DEPOSITS = (

@@ -22,14 +22,16 @@ def _of_templates() -> Iterator[str]:
 
 
 def _of_code() -> Iterator[str]:
-    """_("...") calls, and the messages of form validators."""
-    for file in DOORS:
+    """_("...") calls, the messages of form validators, and the names of lists' columns."""
+    for file in [*DOORS, *(ROOT / "opsapp/insights").rglob("*.py")]:
         for node in ast.walk(ast.parse(file.read_text())):
             if not isinstance(node, ast.Call):
                 continue
             name = getattr(node.func, "id", "")
             if name == "_" and isinstance(node.args[0], ast.Constant):
                 yield node.args[0].value
+            if name == "Column" and isinstance(node.args[1], ast.Constant):
+                yield node.args[1].value
             for keyword in node.keywords:
                 if keyword.arg == "message" and isinstance(keyword.value, ast.Constant):
                     yield keyword.value.value
@@ -48,11 +50,13 @@ def _of_words() -> Iterator[str]:
                 yield from _texts(value)
         elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in TUPLES:
             yield from ast.literal_eval(node.value)
-    for name in ("frame", "payments"):
+    for name in ("navigation", "payments"):
         tree = ast.parse((ROOT / f"opsapp/console/{name}.py").read_text())
         for node in ast.walk(tree):
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "NAVIGATION":
-                yield from (row.elts[2].value for row in node.value.elts)
+                for entry in (n for n in ast.walk(node) if isinstance(n, ast.Call)):
+                    # An entry's label is its third argument, a group's its second.
+                    yield entry.args[2 if entry.func.id == "Entry" else 1].value
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "BASES":
                 yield from (value.value for value in node.value.values)
 
@@ -68,9 +72,9 @@ def _texts(node: ast.expr) -> Iterator[str]:
 def _of_refusals() -> Iterator[str]:
     """message and remedy of every OpsError that this door can meet."""
     rooms = (
-        "bulk", "cash_receipts", "catalog", "checkout", "consents", "customers", "failures",
-        "kernel", "notifications", "orders", "payments", "points", "programs", "recovery",
-        "routing", "shop_events", "staff", "subscriptions", "tickets",
+        "approvals", "bulk", "cash_receipts", "catalog", "checkout", "consents", "customers",
+        "exports", "failures", "kernel", "notifications", "orders", "payments", "points",
+        "programs", "recovery", "routing", "shop_events", "staff", "subscriptions", "tickets",
     )  # fmt: skip
     files = [ROOT / "opsapp" / room / "errors.py" for room in rooms]
     for file in [*filter(Path.exists, files), ROOT / "opsapp/kernel/paging.py"]:

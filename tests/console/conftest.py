@@ -10,6 +10,7 @@ from opsapp import create_app
 from opsapp.kernel.db import db
 from opsapp.settings import Settings
 from opsapp.staff.rules import Role
+from tests.factories.money import set_money_policy
 from tests.factories.scenes import Scene, furnish
 from tests.factories.staff import PASSWORD, make_account
 from tests.gateway_controls import GatewayControls
@@ -60,6 +61,7 @@ def house(settings: Settings) -> Iterator[Flask]:
     with application.app_context():
         for role in Role:
             make_account(role)
+        set_money_policy()
     yield application
     with application.app_context():
         db.session.remove()

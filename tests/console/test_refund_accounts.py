@@ -201,4 +201,4 @@ def test_a_mobile_payment_offers_no_part_and_no_last_month(cs, scene, owner):
     owner.execute("UPDATE payments SET paid_at = paid_at - interval '40 days'")
     page = cs.get(f"/console/payments/{scene.paid}").text
     assert "결제한 달에만 취소할 수 있습니다" in page
-    assert "request_id" not in page
+    assert 'name="seen"' not in page

@@ -139,7 +139,7 @@ def test_looks_at_a_refund_under_way_slow_down_and_end(cs, scene, owner):
 
 def test_a_payment_without_money_offers_no_refund(cs, scene):
     for payment_id in (scene.failed, scene.awaiting, scene.uncertain):
-        assert "request_id" not in panel(cs, payment_id)
+        assert "seen" not in panel(cs, payment_id)
 
 
 def test_an_auditor_sees_the_payment_and_no_refund_panel(as_role, scene):

@@ -52,6 +52,15 @@ def ids(visitor, query=""):
     return [int(number) for number in ROW.findall(page.text)]
 
 
+def test_a_payments_timeline_unfolds_a_notice_without_what_is_personal(cs, told):
+    page = cs.get(f"/console/payments/{told.paid}?line=gateway").text
+    assert f'hx-get="/console/payments/{told.paid}/messages/1"' in page
+    message = cs.get(f"/console/payments/{told.paid}/messages/1").text
+    assert told.gateway_order_id in message
+    assert "숨김" in message
+    assert cs.get(f"/console/payments/{told.paid}/messages/2").status_code == 404
+
+
 def test_the_newest_notice_stands_first_with_what_came_of_it(cs, told):
     assert ids(cs) == [3, 2, 1]
     page = cs.get("/console/webhooks/").text

@@ -22,9 +22,10 @@ LINES_PER_FILE = 400
 LINES_PER_FUNCTION = 50
 BANNED_NAMES = {"utils", "helpers", "common", "misc", "service", "services", "manager", "managers"}
 ROOMS = {
-    "anomalies", "audit", "bulk", "cash_receipts", "catalog", "checkout", "consents", "customers",
-    "failures", "insights", "ledger", "notifications", "orders", "payments", "points", "programs",
-    "recovery", "routing", "settlement", "shop_events", "staff", "subscriptions", "tickets",
+    "anomalies", "approvals", "audit", "bulk", "cash_receipts", "catalog", "checkout", "consents",
+    "customers", "exports", "failures", "insights", "ledger", "notifications", "orders",
+    "payments", "points", "programs", "recovery", "routing", "settlement", "shop_events", "staff",
+    "subscriptions", "tickets",
 }  # fmt: skip
 ROOM_FILES = {
     "__init__", "models", "states", "rules", "queries", "waking", "events", "jobs", "errors",
