@@ -17,6 +17,7 @@ from opsapp.kernel.errors import NotFound
 from opsapp.kernel.paging import Page, page_of
 from opsapp.staff.models import StaffAccount
 from opsapp.staff.rules import Permission, allows
+from opsapp.staff.states import AccountStatus
 
 PAGE_SIZE = 30
 VIEWS = ("waiting", "mine", "decided")
@@ -53,10 +54,12 @@ def lock_policies() -> None:
 
 
 def find_role(actor: Actor) -> str | None:
-    """None for an actor who is no member of staff."""
+    """None for an actor who is no member of staff, or is not one any more."""
     if actor.kind != "staff" or not actor.name.isdigit():
         return None
-    role = select(StaffAccount.role).where(StaffAccount.id == int(actor.name))
+    role = select(StaffAccount.role).where(
+        StaffAccount.id == int(actor.name), StaffAccount.status == AccountStatus.ACTIVE.value
+    )
     return db.session.scalar(role)
 
 

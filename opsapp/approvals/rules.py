@@ -72,10 +72,18 @@ def why_not_alone(terms: Terms, role: str | None, amount: Money) -> str:
 
 
 def why_not_alone_in_bulk(
-    terms: Terms, role: str | None, rows: int, amounts: Iterable[Money]
+    terms: Terms,
+    role: str | None,
+    rows: int,
+    amounts: Iterable[Money],
+    *,
+    ordered_today: int = 0,
 ) -> str:
-    """`amounts`: what each row would give back; empty where no money goes back."""
-    total = 0
+    """`amounts`: what each row would give back; empty where no money goes back.
+
+    `ordered_today`: won in other jobs of the same person. A large job in small ones is a large one.
+    """
+    total = ordered_today
     for amount in amounts:
         if why := why_not_alone(terms, role, amount):
             return why

@@ -21,6 +21,7 @@ from opsapp.kernel.errors import Invalid
 from opsapp.kernel.ids import new_ref
 from opsapp.kernel.log import Entry, record
 from opsapp.kernel.money import Money
+from opsapp.payments import finding_refunds
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +59,18 @@ class BulkPlan:
 def plan(
     act: str, amounts: Mapping[int, Money], total: int, *, by: Actor, policy: PolicyInForce
 ) -> BulkPlan:
-    """Reads only."""
-    gives = list(amounts.values()) if ACTS[act].moves_money_back else []
-    why = money_rules.why_not_alone_in_bulk(policy.terms, approvals.find_role(by), total, gives)
-    return BulkPlan(money_rules.sums_of(gives), why, policy.terms.bulk_undo_minutes)
+    """Reads only. What the same person ordered back alone before counts for the limits."""
+    gives = amounts if ACTS[act].moves_money_back else {}
+    before = finding_refunds.sum_given_alone(list(gives), by=by) if gives else {}
+    today = clock.seoul_midnight(clock.seoul_date(clock.now()))
+    why = money_rules.why_not_alone_in_bulk(
+        policy.terms,
+        approvals.find_role(by),
+        total,
+        [amount + Money(before.get(each, 0), amount.currency) for each, amount in gives.items()],
+        ordered_today=queries.sum_ordered_alone(by, since=today) if gives else 0,
+    )
+    return BulkPlan(money_rules.sums_of(gives.values()), why, policy.terms.bulk_undo_minutes)
 
 
 @within_transaction
@@ -79,6 +88,8 @@ def order(
     known = queries.find_by_request(wish.request_id)
     if known is not None:
         return known
+    if wish.is_by_hand:
+        queries.lock_orders_of(by)
     found, gives = len(subject_ids), amounts or {}
     policy = approvals.get_policy()
     planned = plan(wish.act, gives, found, by=by, policy=policy)

@@ -1,12 +1,16 @@
 """Reads of bulk jobs and their rows."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 
+from opsapp.approvals import rules
+from opsapp.approvals.models import Approval
 from opsapp.bulk.models import BulkJob, BulkRow
 from opsapp.bulk.states import OPEN, BulkStatus, RowStatus
+from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import db, locked
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.paging import Page, page_of
@@ -28,6 +32,29 @@ def find_by_request(request_id: str) -> int | None:
 
 def get_by_request(request_id: str) -> int:
     return db.session.scalars(select(BulkJob.id).where(BulkJob.request_id == request_id)).one()
+
+
+def lock_orders_of(by: Actor) -> None:
+    """One job of a person is ordered at a time: each sees the sum of those before it."""
+    number = func.hashtextextended(f"{BulkJob.__tablename__}.{by}", 0)
+    db.session.execute(select(func.pg_advisory_xact_lock(number)))
+
+
+def sum_ordered_alone(by: Actor, *, since: datetime) -> int:
+    """Won that this person's jobs give back without a second person, since that moment."""
+    agreed = exists().where(
+        Approval.subject_type == "bulk_job",
+        Approval.subject_id == BulkJob.id,
+        Approval.is_bypass.is_(False),
+    )
+    won = BulkJob.sums[rules.CURRENCY].as_integer()
+    total = select(func.coalesce(func.sum(won), 0)).where(
+        BulkJob.requested_by == str(by),
+        BulkJob.requested_at >= since,
+        BulkJob.status != BulkStatus.CANCELLED.value,
+        ~agreed,
+    )
+    return int(db.session.scalars(total).one())
 
 
 def list_jobs(*, cursor: str | None = None, size: int = 30) -> Page[Any]:

@@ -292,8 +292,7 @@ def _insert_cases(rows: Sequence[dict[str, Any]], *, by: Actor) -> list[int]:
                 row.id,
                 row.customer_id,
                 TICKET_REASON,
-                f"{BECAUSE[row.reason]} "
-                f"({Money(row.amount_minor, row.currency)}, #{row.payment_id})",
+                f"{BECAUSE[row.reason]} (#{row.payment_id})",
             )
             for row in written
         ],

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ScalarSelect, func, select
+from sqlalchemy import ScalarSelect, exists, func, select
 from sqlalchemy.orm import aliased
 
+from opsapp.approvals.models import Approval
+from opsapp.approvals.states import ApprovalStatus
+from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import db, locked
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.money import Money
@@ -99,6 +102,27 @@ def find_revocable(payment_id: int) -> Refund | None:
     waiting = (RefundStatus.AWAITING_APPROVAL.value, RefundStatus.HELD.value)
     wanted = select(Refund).where(Refund.payment_id == payment_id, Refund.status.in_(waiting))
     return db.session.scalars(wanted.order_by(Refund.id).limit(1)).first()
+
+
+def sum_given_alone(payment_ids: Sequence[int], *, by: Actor) -> dict[int, int]:
+    """Minor units that this person ordered back of each payment without a second person."""
+    agreed = exists().where(
+        Approval.subject_type == "refund",
+        Approval.subject_id == Refund.id,
+        Approval.status == ApprovalStatus.APPROVED.value,
+        Approval.is_bypass.is_(False),
+    )
+    alone = (
+        select(Refund.payment_id, func.sum(Refund.amount_minor))
+        .where(
+            Refund.payment_id.in_(payment_ids),
+            Refund.requested_by == str(by),
+            Refund.status.not_in([RefundStatus.REFUSED.value, RefundStatus.WITHDRAWN.value]),
+            ~agreed,
+        )
+        .group_by(Refund.payment_id)
+    )
+    return {payment_id: int(minor) for payment_id, minor in db.session.execute(alone)}
 
 
 def list_uncertain_attempts(payment_id: int) -> list[Any]:

@@ -126,8 +126,7 @@ def _plan(
         raise Invalid(field="account", reason="This way of paying needs no bank account.")
     terms, now, why = approvals.get_policy().terms, clock.now(), ""
     if wish.is_by_hand:
-        role = approvals.find_role(by)
-        why = money_rules.why_not_alone(terms, role, wish.whole or wish.amount)
+        why = _why_not_alone(attempt.payment_id, wish, terms, by=by)
     is_held = wish.is_by_hand and terms.refund_undo_minutes > 0
     if why:
         starts_as = RefundStatus.AWAITING_APPROVAL
@@ -147,6 +146,14 @@ def _plan(
         terms=terms,
         held_there_minor=finding_refunds.sum_held(attempt.id),
     )
+
+
+def _why_not_alone(payment_id: int, wish: RefundWish, terms: Terms, *, by: Actor) -> str:
+    """A large refund in small parts is a large one: earlier parts by the same person count."""
+    whole = wish.whole or wish.amount
+    before = finding_refunds.sum_given_alone([payment_id], by=by).get(payment_id, 0)
+    together = whole + Money(before, whole.currency)
+    return money_rules.why_not_alone(terms, approvals.find_role(by), together)
 
 
 def _waits_for_account(wish: RefundWish, limits: RefundLimits, customer_id: int) -> bool:

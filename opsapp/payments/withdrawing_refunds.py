@@ -105,6 +105,9 @@ def _lock(facts: dict[int, ApprovalFact]) -> tuple[dict[int, Payment], list[Refu
 def _next_step(refund: Refund, payment: Payment, *, is_held: bool) -> RefundStatus:
     if refund.unmatched_id is None and payment.status not in REFUNDABLE:
         raise NotRefundable(reason=f"it is {payment.status}")
+    deposits = queries.list_deposits([refund.attempt_id])
+    if deposits and sum(row.amount_minor for row in deposits) < refund.amount_minor:
+        raise NotRefundable(reason="the bank took the deposit back")
     attempt = finding_refunds.get_attempt(refund.attempt_id)
     held_there = finding_refunds.sum_held(attempt.id)
     limits = limits_of(attempt, paid_at=payment.paid_at)

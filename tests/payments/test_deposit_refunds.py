@@ -209,7 +209,7 @@ def test_a_refund_that_waits_for_an_account_can_be_withdrawn(deposited, monkeypa
         request(deposited, amount=100, seen=0)
     with transaction():
         asking_accounts.withdraw(refund_id, reason="고객이 마음을 바꿈", by=BY)
-    assert refund(refund_id).status == "refused"
+    assert refund(refund_id).status == "withdrawn"
     assert make.payment(deposited).refundable.minor == 9900
     with pytest.raises(LinkUnknown), transaction():
         asking_accounts.give_account(token, account())

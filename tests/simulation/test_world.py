@@ -1,8 +1,10 @@
 """What the world does must be what the workers do."""
 
+from opsapp.approvals import expiring as approvals_expiring
 from opsapp.audit import sealing
 from opsapp.checkout import ending as checkout_ending
 from opsapp.customers import signing_in
+from opsapp.exports import expiring as exports_expiring
 from opsapp.kernel import jobs, timetable
 from opsapp.orders import releasing
 from opsapp.payments import comparing
@@ -16,6 +18,8 @@ from workers.schedule import TIMETABLE
 
 # Done by the world in its own way, or about what the world does not have.
 ELSEWHERE = {
+    approvals_expiring.expire,
+    exports_expiring.expire,
     checkout_ending.expire,
     releasing.release_due,
     comparing.order_looks,
@@ -31,6 +35,7 @@ ELSEWHERE = {
 WITHOUT = {
     "customers.answer_sign_ins",
     "bulk.run",
+    "exports.write",
     "cash_receipts.execute_receipts",
     "payments.look_into_latest",
     "shop_events.deliver_events",
