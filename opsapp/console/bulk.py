@@ -15,6 +15,7 @@ from opsapp.bulk.states import STOPPABLE, BulkStatus, RowStatus
 from opsapp.console import access, approval_words, bulk_words, errors, forms, frame
 from opsapp.console.access import requires
 from opsapp.insights import listing_payments, listing_subscriptions
+from opsapp.insights.reading_wishes import plain
 from opsapp.kernel.db import transaction
 from opsapp.kernel.errors import Invalid, OpsError
 from opsapp.kernel.locale import gettext as _
@@ -31,6 +32,14 @@ SHOWN = ("", *(status.value for status in RowStatus))
 # Which list an act begins from, and whose right it is.
 LISTS = {"subscriptions": SUBSCRIPTION, "payments": PAYMENT}
 PAGES = {SUBSCRIPTION: "console.subscriptions.show_list", PAYMENT: "console.payments.show_list"}
+# Filters that are numbers, days or choices of a closed set: of these read_wish refuses all else.
+FILTERS = {
+    SUBSCRIPTION: ("expiring", "method", "plan", "since", "until"),
+    PAYMENT: (
+        "amount_from", "amount_to", "basis", "failure", "gateway", "kind", "method", "since",
+        "status", "until",
+    ),
+}  # fmt: skip
 RIGHTS = {"refund": Permission.REFUND}
 
 
@@ -136,19 +145,20 @@ def _wish(act: str) -> BulkWish:
         request_id=forms.text("request_id", request.form),
         act=act,
         because=forms.text("because", request.form),
-        filter_text=_filter_text(),
+        filter_text=_filter_text(ACTS[act].subject_type),
         seen_total=int(seen) if seen.isascii() and seen.isdigit() and len(seen) < 9 else -1,
         is_by_hand=True,
         seen_sums=_seen_sums(),
     )
 
 
-def _filter_text() -> str:
-    """Never what was searched for: it may be a name."""
-    filters = _query()
-    searched = "searched" if filters.pop("q", "") else "not searched"
-    tab = filters.pop("tab", "") or "all"
-    others = [f"{name}={value}"[:60] for name, value in sorted(filters.items())]
+def _filter_text(subject: str) -> str:
+    """Never what was searched for: it may be a name. What the list does not read is no filter."""
+    query = _query()
+    told = {name: plain(query, name) for name in ("tab", *FILTERS[subject])}
+    searched = "searched" if plain(query, "q") else "not searched"
+    tab = told.pop("tab") or "all"
+    others = [f"{name}={value}"[:60] for name, value in told.items() if value]
     return ", ".join([_of("scope", SCOPES, "selected"), tab, searched, *others])[:400]
 
 

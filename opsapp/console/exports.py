@@ -8,7 +8,6 @@ from urllib.parse import parse_qsl, urlencode
 from flask import (
     Blueprint,
     Response,
-    abort,
     redirect,
     render_template,
     request,
@@ -53,7 +52,7 @@ def show_list() -> str:
 @routes.get("/new")
 @requires(Permission.EXPORT)
 def show_new() -> str:
-    query = {k: v for k, v in request.args.items() if k not in NOT_THE_FILTER}
+    query = _filters(request.args)
     chosen = tuple(filter(None, request.args.get("columns", "").split(",")))
     return _form(_listed(forms.text("list")), query, chosen=chosen)
 
@@ -62,7 +61,7 @@ def show_new() -> str:
 @requires(Permission.EXPORT)
 def order() -> Answer:
     listed = _listed(forms.text("list", request.form))
-    query = dict(parse_qsl(request.form.get("query", "")[: rules.QUERY_LENGTH_MAX]))
+    query = _filters(dict(parse_qsl(request.form.get("query", "")[: rules.QUERY_LENGTH_MAX])))
     try:
         wish = _wish(listed, query)
         source = export_rows.open_source(_order_of(wish))
@@ -113,9 +112,13 @@ def stop(export_id: int) -> AnyResponse:
 def _listed(name: str) -> ListSource:
     """Raises NotFound; a list that the person may not see is none to export."""
     listed = get_list(name)
-    if not access.may(listed.permission):
-        abort(403)
+    access.demand(listed.permission)
     return listed
+
+
+def _filters(args: Mapping[str, str]) -> dict[str, str]:
+    """What else an address may hold is no filter, and its name none that the log should keep."""
+    return {k: v for k, v in args.items() if k not in NOT_THE_FILTER and rules.is_filter(k)}
 
 
 def _wish(listed: ListSource, query: Mapping[str, str]) -> ExportWish:
@@ -139,10 +142,9 @@ def _wish(listed: ListSource, query: Mapping[str, str]) -> ExportWish:
 
 def _refuse_unseen(list_name: str, *, is_revealed: bool) -> None:
     """Rights are asked at the order and again for each copy: a role may have changed between."""
-    if not access.may(get_list(list_name).permission):
-        abort(403)
-    if is_revealed and not access.may(Permission.REVEAL):
-        abort(403)
+    access.demand(get_list(list_name).permission)
+    if is_revealed:
+        access.demand(Permission.REVEAL)
 
 
 def _order_of(wish: ExportWish) -> ExportOrder:

@@ -35,8 +35,8 @@ ROWS_SHOWN = 30
 PAGES: dict[str, tuple[str, dict[str, str]]] = {
     "payments": ("console.payments.show_list", {}),
     "refunds": ("console.refunds.show_list", {}),
-    "orders": ("console.orders.show_list", {"tab": "orders"}),
-    "links": ("console.orders.show_list", {}),
+    "orders": ("console.orders.show_list", {}),
+    "links": ("console.orders.show_list", {"tab": "links"}),
     "subscriptions": ("console.subscriptions.show_list", {}),
     "customers": ("console.customers.show_list", {}),
     "deposits": ("console.deposits.show_list", {}),
@@ -218,6 +218,8 @@ def save(name: str) -> Response:
 def change(view_id: int) -> Response:
     """Its name, with whom it is shared, and whether the list begins with it."""
     known, view = access.visitor(), _view(view_id)
+    if view.is_mine and forms.text("name", request.form) != view.name:
+        _demand_sharing(view)
     with transaction():
         if view.is_mine:
             saving_views.change_view(
@@ -236,6 +238,7 @@ def change(view_id: int) -> Response:
 def change_filters(view_id: int) -> Response:
     view = _view(view_id)
     source = _source(view.list_name)
+    _demand_sharing(view)
     with transaction():
         saving_views.change_filters(
             view_id,
@@ -286,8 +289,7 @@ def arrange(name: str) -> Response:
 def _source(name: str) -> ListSource:
     """Whoever may not see the list sees nothing of it. Raises NotFound."""
     source = get_list(name)
-    if not access.may(source.permission):
-        abort(403)
+    access.demand(source.permission)
     return source
 
 
@@ -297,6 +299,12 @@ def _view(view_id: int) -> View:
     view = reading_views.get_view(view_id, known.account_id, known.role)
     _source(view.list_name)
     return view
+
+
+def _demand_sharing(view: View) -> None:
+    """What others look through is changed by nobody who may not share any more."""
+    if view.shared_with:
+        access.demand(Permission.SHARE_VIEWS)
 
 
 def _sent_query(source: ListSource) -> str:

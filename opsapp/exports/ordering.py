@@ -45,16 +45,16 @@ class ExportWish:
             raise Invalid(field="zone", reason="Choose a time zone.")
         if not 0 < len(self.columns) <= rules.COLUMNS_MAX:
             raise Invalid(field="columns", reason="Choose at least one column.")
-        if sum(map(len, (*self.query, *self.query.values()))) > rules.QUERY_LENGTH_MAX:
-            raise Invalid(field="query", reason="The filter is too long.")
+        rules.check_filters(self.query)
 
 
 @within_transaction
 def order(wish: ExportWish, *, by: Actor) -> int:
-    """For a worker; a form sent twice is one export. Raises TooManyExports."""
+    """For a worker; a form sent twice is one export. Raises TooManyExports, Invalid."""
     known = queries.find_by_request(wish.request_id)
     if known is not None:
-        return known
+        _require_same(known, wish, by=by)
+        return known.id
     if queries.count_open(str(by)) >= rules.OPEN_MAX:
         raise TooManyExports(most=rules.OPEN_MAX)
     return _insert(wish, ExportStatus.QUEUED, rows=0, size=0, by=by)
@@ -62,10 +62,13 @@ def order(wish: ExportWish, *, by: Actor) -> int:
 
 @within_transaction
 def note_delivered(wish: ExportWish, *, rows: int, size: int, by: Actor) -> int:
-    """The file is handed over as the answer to the form and kept nowhere."""
+    """The file is handed over as the answer to the form and kept nowhere.
+
+    A form sent twice is one export of two copies, each of them in the log. Raises Invalid.
+    """
     known = queries.find_by_request(wish.request_id)
     if known is not None:
-        return known
+        return _note_copy(known, wish, rows, by=by)
     return _insert(wish, ExportStatus.DELIVERED, rows=rows, size=size, by=by)
 
 
@@ -102,10 +105,35 @@ def _insert(wish: ExportWish, status: ExportStatus, *, rows: int, size: int, by:
     }
     made = bulk_insert(Export, [row], returning=("id",), or_nothing=True)
     if not made:  # the second click of a double one waited for the first
-        return queries.find_by_request(wish.request_id) or 0
+        known = queries.get_by_request(wish.request_id)
+        if status is ExportStatus.DELIVERED:
+            return _note_copy(known, wish, rows, by=by)
+        _require_same(known, wish, by=by)
+        return known.id
     [written] = made
     record(_entry(int(written.id), wish, status, rows), by=by)
     return int(written.id)
+
+
+def _note_copy(known: Export, wish: ExportWish, rows: int, *, by: Actor) -> int:
+    _require_same(known, wish, by=by)
+    record(_entry(known.id, wish, ExportStatus.DELIVERED, rows), by=by)
+    return known.id
+
+
+def _require_same(known: Export, wish: ExportWish, *, by: Actor) -> None:
+    """A number that stands for one file must not carry another one past the log. Raises Invalid."""
+    is_same = (
+        known.requested_by == str(by)
+        and known.list_name == wish.list_name
+        and known.columns == ",".join(wish.columns)
+        and (known.format, known.zone) == (wish.format, wish.zone)
+        and (known.is_revealed, known.because) == (wish.is_revealed, wish.because)
+        and queries.read_query(known) == dict(wish.query)
+    )
+    if not is_same:
+        reason = "This form cannot be read. Load the page again."
+        raise Invalid(field="request_id", reason=reason)
 
 
 def _entry(export_id: int, wish: ExportWish, status: ExportStatus, rows: int) -> Entry:

@@ -45,10 +45,9 @@ def get_own(export_id: int, requested_by: str) -> Export:
 def get_order(export_id: int) -> ExportOrder:
     """Raises crypto.Unreadable."""
     row = db.session.execute(select(*Export.__table__.c).where(Export.id == export_id)).one()
-    query = json.loads(unseal(row.query_sealed, context=context_of(row.ref)))
     return ExportOrder(
         list_name=row.list_name,
-        query=query,
+        query=read_query(row),
         columns=tuple(row.columns.split(",")),
         format=row.format,
         zone=row.zone,
@@ -57,8 +56,18 @@ def get_order(export_id: int) -> ExportOrder:
     )
 
 
-def find_by_request(request_id: str) -> int | None:
-    return db.session.scalars(select(Export.id).where(Export.request_id == request_id)).first()
+def read_query(row: Any) -> dict[str, str]:
+    """Raises crypto.Unreadable."""
+    found: dict[str, str] = json.loads(unseal(row.query_sealed, context=context_of(row.ref)))
+    return found
+
+
+def find_by_request(request_id: str) -> Export | None:
+    return db.session.scalars(select(Export).where(Export.request_id == request_id)).first()
+
+
+def get_by_request(request_id: str) -> Export:
+    return db.session.scalars(select(Export).where(Export.request_id == request_id)).one()
 
 
 def count_open(requested_by: str) -> int:

@@ -205,7 +205,9 @@ def _entries(ticket_id: int) -> Sequence[AuditEntry]:
 def _neighbours(ticket: Ticket) -> Sequence[Ticket]:
     """The same customer's unresolved ones, and what was merged into this one."""
     of_customer = and_(
-        Ticket.customer_id == ticket.customer_id, Ticket.status != TicketStatus.RESOLVED.value
+        Ticket.customer_id.is_not(None),  # two cases of nobody have nothing in common
+        Ticket.customer_id == ticket.customer_id,
+        Ticket.status != TicketStatus.RESOLVED.value,
     )
     wanted = select(Ticket).where(
         or_(of_customer, Ticket.merged_into_id == ticket.id), Ticket.id != ticket.id
