@@ -15,6 +15,7 @@ from opsapp.kernel.errors import OpsError
 from opsapp.kernel.locale import gettext as _, won
 from opsapp.kernel.money import Money
 from opsapp.kernel.states import IllegalMove
+from opsapp.staff import queries as staff
 
 log = structlog.get_logger(__name__)
 
@@ -41,13 +42,15 @@ def told(error: OpsError) -> str:
 
 
 def _readable(code: str, name: str, value: object) -> str:
-    """Rooms fill in plain values: whole won, a status, a noun."""
+    """Rooms fill in plain values: whole won, a status, an actor, a noun."""
     if isinstance(value, int) and name in MONEY_NAMES:
         return won(Money(value, "KRW"))
     if isinstance(value, Money):
         return won(value)
     if name == "status":
         return _(words.status_word(str(value), hint=code).text)
+    if name == "by":
+        return staff.names_of_actors([str(value)]).get(str(value), str(value))
     return _(str(value))
 
 

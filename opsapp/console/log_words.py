@@ -1,6 +1,7 @@
 """What the log says. Keys of the catalogue, no text."""
 
 ACTION = {
+    "audit_log.viewed": "The log was read",
     "export.delivered": "Exported and handed over",
     "export.ordered": "Export ordered",
     "export.fetched": "Exported file fetched",
@@ -72,6 +73,7 @@ ACTION = {
     "customer.consents_exported": "Agreements exported",
     "terms.published": "Version published",
     "staff_account.signed_in": "Signed in",
+    "staff_account.access_denied": "Refused: not among the rights of the role",
     "shop_endpoint.registered": "Address registered",
     "shop_endpoint.changed": "Address changed",
     "shop_endpoint.secret_renewed": "Secret renewed",

@@ -1,6 +1,6 @@
 """Words about orders, payment links and cash receipts. Keys of the catalogue, no text."""
 
-TABS = {"links": "Payment links", "orders": "Orders"}
+TABS = {"orders": "Orders", "links": "Payment links"}
 LIFE = {"1": "1 day", "3": "3 days", "7": "7 days", "30": "30 days"}
 DONE = {
     "sent": "The mail with the link is on its way.",

@@ -49,7 +49,7 @@ class LinkForm(FlaskForm):
 @routes.get("/")
 @requires(Permission.VIEW)
 def show_list() -> str:
-    tab = forms.choice("tab", order_words.TABS, "links")
+    tab = forms.choice("tab", order_words.TABS, "orders")
     opened = lists.open_list(tab)
     is_summed = tab == "orders" and opened.page.rows
     totals = listing_orders.sum_orders(opened.wish) if is_summed else None

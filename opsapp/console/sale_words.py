@@ -1,7 +1,7 @@
 """Orders in legs and sellers' shares, in words. Keys of the catalogue, no text."""
 
 from opsapp.console import words
-from opsapp.console.status_words import Word
+from opsapp.console.status_words import LEG, Word
 
 ORDER_STATE = {
     "unpaid": Word("Not paid yet", "hourglass-split", "info"),
@@ -35,11 +35,6 @@ NEXT_STEP = {
     "contact": "A person has to find out what happened.",
 }
 LEG_KIND = {"one_off": "One-off goods", "subscription": "Subscription"}
-LEG = {
-    "open": Word("Not paid yet", "hourglass-split", "info"),
-    "paid": Word("Paid", "check-circle", "success"),
-    "released": Word("Given up", "slash-circle", "secondary"),
-}
 RESERVATION = {
     "reserved": Word("Points set aside", "hourglass-split", "info"),
     "posted": Word("Points spent", "check-circle", "success"),
@@ -61,7 +56,7 @@ ON_FAILURE = {
     "release": "The failed part is given up at once; the others stand.",
 }
 PAGE_DONE = {
-    "refunded": "The refund was requested. Points are back already.",
+    "refunded": "The refund was requested. How far it is stands among the refunds.",
     "given_up": "This part was given up. Its points are back, and nothing is charged for it.",
 }
 SELLER_DONE = {

@@ -23,6 +23,11 @@ POINT_ADJUSTMENT = {
     "refused": Word("Refused", "x-circle", "danger"),
     "withdrawn": Word("Withdrawn", "slash-circle", "secondary"),
 }
+LEG = {
+    "open": Word("Not paid yet", "hourglass-split", "info"),
+    "paid": Word("Paid", "check-circle", "success"),
+    "released": Word("Given up", "slash-circle", "secondary"),
+}
 TICKET_PRIORITY = {
     "urgent": Word("Urgent", "exclamation-octagon", "danger"),
     "high": Word("High", "arrow-up", "warning"),

@@ -2,7 +2,13 @@
 
 from opsapp.console.approval_words import STATUS as APPROVAL
 from opsapp.console.export_words import STATUS as EXPORT
-from opsapp.console.status_words import POINT_ADJUSTMENT, POINT_RESERVATION, TICKET_PRIORITY, Word
+from opsapp.console.status_words import (
+    LEG,
+    POINT_ADJUSTMENT,
+    POINT_RESERVATION,
+    TICKET_PRIORITY,
+    Word,
+)
 
 UNKNOWN = Word("Unknown", "question-circle", "secondary")
 
@@ -174,6 +180,7 @@ TABLES = {
     "unmatched_money": UNMATCHED,
     "staff_account": ACCOUNT,
     "gateway_circuit": CIRCUIT,
+    "order_leg": LEG,
     "point_reservation": POINT_RESERVATION,
     "point_adjustment": POINT_ADJUSTMENT,
     "ticket_priority": TICKET_PRIORITY,
@@ -206,6 +213,7 @@ SUBJECT = {
     "subscription_block": "Pause or stop of a subscription",
     "subscription_change": "Change of a subscription",
     "order": "Order",
+    "order_leg": "Part of an order",
     "saved_view": "Saved view",
     "seller": "Seller",
     "payment_method": "Payment method",
@@ -221,6 +229,7 @@ SUBJECT = {
     "shop_endpoint": "Address for webhooks",
     "shop_delivery": "Webhook to the shop",
     "point_account": "Points",
+    "point_lot": "Points",
     "point_reservation": "Points set aside",
     "point_adjustment": "Adjustment of points",
     "customer": "Customer",

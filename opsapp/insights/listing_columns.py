@@ -185,7 +185,7 @@ EVENTS = (
     Column("received_at", "Received at", "time"),
     Column("gateway_name", "Gateway", "word", table="GATEWAY"),
     Column("event_type", "Kind of notice", "code"),
-    Column("payment_id", "About", "number"),
+    Column("payment_id", "About", "code"),
     Column("status", "Status", "status", table="gateway_event"),
     Column("finding", "What came of it", "word", table="FINDING"),
     Column("repeats", "Repeats", "number"),

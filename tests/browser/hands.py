@@ -92,13 +92,22 @@ class Keys(Hands):
     def fill(self, field: Locator, text: str) -> None:
         self.go_to(field)
         if field.get_attribute("type") == "date":
-            year, rest = text[:4], text[5:].replace("-", "")
-            self.write(year)
-            self.key("ArrowRight")
-            self.write(rest)
+            self._write_date(field, text)
         else:
             self.key("ControlOrMeta+A")
             self.write(text)
+
+    def _write_date(self, field: Locator, text: str) -> None:
+        """Part by part, in the order of this browser's language."""
+        year, month, day = text.split("-")
+        self.write(f"{month}{day}{year}")
+        if field.input_value() != text:
+            for _ in range(2):
+                self.key("ArrowLeft")
+            self.write(year)
+            self.key("ArrowRight")
+            self.write(f"{month}{day}")
+        assert field.input_value() == text
 
     def choose(self, field: Locator, value: str) -> None:
         self.go_to(field)

@@ -111,6 +111,7 @@ _STAFF = {
     "shop-webhook": "/settings/webhooks/{endpoint}",
     "audit": "/audit/",
     "staff": "/staff/",
+    "parts": "/_parts/",
     "not-found": "/payments/999999",
 }
 _LINKED = {

@@ -78,8 +78,9 @@ class Shop:
             "SELECT id FROM subscriptions WHERE customer_id = %s", customer_id
         )
         wish = NewTicket("subscription", subscription[0], customer_id, "repeated_failure", summary)
-        [ticket_id] = self._inside(lambda: open_tickets([wish], by=BY))
-        return ticket_id
+        self._inside(lambda: open_tickets([wish], by=BY))
+        of_customer = "SELECT max(id) FROM tickets WHERE customer_id = %s"
+        return int(self.one(of_customer, customer_id))
 
     def _inside(self, step: Callable[[], T]) -> T:
         application = create_app(settings_of(os.environ | self.house.environment))

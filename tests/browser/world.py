@@ -14,7 +14,6 @@ from opsapp.kernel.db import db, transaction
 from opsapp.kernel.ids import new_ref
 from opsapp.payments.models import Payment
 from opsapp.programs import issuing as api_keys
-from opsapp.staff.rules import Role
 from tests.browser import desk
 from tests.factories import shop_events, subscriptions
 from tests.factories.bad_days import have_a_bad_day
@@ -22,7 +21,6 @@ from tests.factories.carts import goods, make_seller, tea
 from tests.factories.guests import Guest, buy
 from tests.factories.members import raise_price
 from tests.factories.scenes import Scene, furnish
-from tests.factories.staff import make_account
 from tests.gateway_controls import GatewayControls
 
 BY = Actor("staff", "1")
@@ -31,7 +29,6 @@ OPEN_CHECKOUTS = (
     "UPDATE checkouts SET expires_at = expires_at + interval '31 days' WHERE expires_at > ops_now()"
 )
 OPEN_LINKS = OPEN_CHECKOUTS.replace("checkouts", "one_time_links")
-ENGLISH = "english@example.com"
 
 
 class World:
@@ -39,9 +36,6 @@ class World:
 
     def __init__(self, house: Flask, gateway: GatewayControls, owner: psycopg.Connection) -> None:
         self.house, self.gateway, self.owner = house, gateway, owner
-        with house.app_context():
-            make_account(Role.ADMIN, email=ENGLISH, name="Kim Jikwon")
-        owner.execute("UPDATE staff_accounts SET locale = 'en' WHERE email = %s", (ENGLISH,))
         self.values: dict[str, object] = {}
         with house.app_context():
             self.scene = furnish(gateway)
@@ -74,8 +68,9 @@ class World:
         self._link_guest()
 
     def speak(self, locale: str) -> None:
-        """To the shop's customers; staff have a language of their own."""
+        """To customers and to staff, whoever they are."""
         self.owner.execute("UPDATE customers SET locale = %s", (locale,))
+        self.owner.execute("UPDATE staff_accounts SET locale = %s", (locale,))
 
     def let_guest_in(self) -> str:
         """The address of a page whose button signs the guest in."""

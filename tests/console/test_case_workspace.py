@@ -36,7 +36,7 @@ def test_a_failed_renewal_is_collected_with_three_clicks_from_the_search(
     house, cs, case, owner, gateway
 ):
     page = cs.get(address(case)).text
-    for told in ("한도", "고객 쪽 문제", "이렇게 안내하세요", "김*원", "다음 자동 처리"):
+    for told in ("한도", "고객 쪽 문제", "상담 안내", "김*원", "다음 자동 처리"):
         assert told in page, told
     [review] = set(re.findall(rf'hx-get="(/console/recovery/{case[1]}/retry[^"]*)"', page))
     panel = cs.get(review.replace("&amp;", "&"), headers={"HX-Request": "true"}).text

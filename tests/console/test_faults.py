@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import text
 
 from opsapp import create_app
-from opsapp.insights import listing_payments
+from opsapp.insights.listing import LISTS
 from opsapp.kernel.db import db
 
 
@@ -13,7 +15,7 @@ def broken_list(monkeypatch):
     def fail(*_args, **_options):
         db.session.execute(text("SELECT 1/0"))
 
-    monkeypatch.setattr(listing_payments, "list_payments", fail)
+    monkeypatch.setitem(LISTS, "payments", replace(LISTS["payments"], list_rows=fail))
 
 
 def test_a_fault_is_a_whole_page_with_the_id_to_pass_on(cs, broken_list):

@@ -4,8 +4,11 @@ import re
 
 import pytest
 
+from opsapp.console import errors
 from opsapp.notifications import delivering
 from opsapp.payments import charging
+from opsapp.payments.errors import RefundUnderWay
+from opsapp.staff import queries as staff
 from tests.factories import payments as make, receipts
 from tests.factories.buyers import Buyer, charge, picture, states
 from tests.factories.checkouts import Shopper
@@ -38,7 +41,7 @@ def test_a_link_made_for_a_customer_is_shown_once_and_opens_their_page(house, cs
     [address] = set(ADDRESS.findall(made.text))
     assert "햇사과" in house.test_client().get(address).text
     assert ADDRESS.search(cs.get("/console/orders/links/1").text) is None
-    listed = cs.get("/console/orders/")
+    listed = cs.get("/console/orders/?tab=links")
     assert "60,000원" in listed.text
     assert "사용 가능" in listed.text
 
@@ -154,3 +157,15 @@ def test_staff_give_a_failed_part_of_an_order_up_and_never_one_that_may_be_paid(
     with house.app_context():
         assert states(other)[1] == {"one_off": "released", "subscription": "failed"}
         assert buyer.balance() == (2_000, 3_000)
+
+
+def test_the_orders_are_what_the_menu_opens(cs):
+    page = cs.get("/console/orders/").text
+    assert "아직 주문이 없습니다" in page
+    assert 'href="/console/orders/?tab=links"' in page
+
+
+def test_a_refusal_calls_a_colleague_by_name(cs, house):
+    with house.test_request_context():
+        told = errors.told(RefundUnderWay(amount=9_900, by="staff:1"))
+        assert told.startswith(staff.names_of_actors(["staff:1"])["staff:1"])

@@ -150,7 +150,7 @@ def test_the_timeline_tells_charge_refund_and_notice_in_one_statement(cs, scene,
     page = cs.get(f"/console/payments/{scene.partly_refunded}")
     assert len([sql for sql in statements if "UNION ALL" in sql]) == 1
     line = page.text[page.text.index('<ol class="timeline">') :]
-    for word in ("결제사로 보냄", "결제사 승인", "고객 변심", "환불 완료", "환불 완료 안내"):
+    for word in ("전송 시작", "결제사 승인", "고객 변심", "환불 완료", "환불 완료 안내"):
         assert word in line, word
     assert "부분취소" in page.text
     assert "취소 12,000원 / 32,000원" in page.text

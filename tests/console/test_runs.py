@@ -16,7 +16,7 @@ def test_a_run_shows_its_bar_its_outcomes_and_its_months_sums(as_role, scene):
     page = finance.get(RUN).text
     assert "1건 중 0건 응답 받음" in page
     assert '<progress id="settled"' in page
-    assert 'hx-get="/console/jobs/runs/1/progress"' in page
+    assert 'data-live="/console/jobs/runs/1/progress"' in page
     listed = finance.get("/console/jobs/runs/").text
     assert "처리 중" in listed
     assert "9,900원" in listed
