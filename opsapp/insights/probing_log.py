@@ -7,10 +7,12 @@ from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, sel
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import aliased
 
+from opsapp.approvals.models import Approval
 from opsapp.bulk.models import BulkJob, BulkRow
 from opsapp.cash_receipts.models import CashReceipt
 from opsapp.checkout.models import Checkout
 from opsapp.customers.models import PaymentMethod
+from opsapp.exports.models import Export
 from opsapp.insights.probing_money import SUBSCRIPTION, sentence
 from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.states import MACHINES
@@ -38,12 +40,14 @@ from opsapp.tickets.states import TicketStatus
 
 # Every subject that has a state machine, by the machine's name.
 SUBJECTS: dict[str, type[Any]] = {
+    "approval": Approval,
     "attempt": Attempt,
     "billing_run": BillingRun,
     "bulk_job": BulkJob,
     "bulk_row": BulkRow,
     "cash_receipt": CashReceipt,
     "checkout": Checkout,
+    "export": Export,
     "gateway_circuit": GatewayCircuit,
     "gateway_event": GatewayEvent,
     "notice": Notice,

@@ -23,6 +23,8 @@ from opsapp.cash_receipts.models import CashReceipt
 from opsapp.cash_receipts.states import OPEN as RECEIPT_OPEN
 from opsapp.customers.models import PaymentMethod
 from opsapp.customers.states import OPEN as METHOD_OPEN, MethodStatus
+from opsapp.exports.models import Export
+from opsapp.exports.states import OPEN as EXPORT_OPEN
 from opsapp.kernel.db import db
 from opsapp.kernel.jobs import OutboxJob
 from opsapp.kernel.log import AuditEntry
@@ -59,6 +61,7 @@ CLAIMABLE: tuple[tuple[type[Any], tuple[str, ...]], ...] = (
     (Notice, NOTICE_OPEN),
     (CashReceipt, RECEIPT_OPEN),
     (BulkJob, BULK_OPEN),
+    (Export, EXPORT_OPEN),
     (ShopDelivery, SENDING_OPEN),
 )
 

@@ -29,7 +29,7 @@ def test_look_for_a_payment_and_refund_part_of_it(house, open_screen, scene, own
     page.keyboard.press("/")
     page.keyboard.type("홍길동")
     page.keyboard.press("Enter")
-    page.click("tbody th a")
+    page.locator(f"a[href='/console/payments/{scene.paid}']").first.click()
     page.get_by_label("부분", exact=True).check()
     page.get_by_label("환불 금액").fill("29,000")
     expect(page.locator("[data-rest]")).to_have_text("100,000원")
