@@ -29,7 +29,7 @@ def test_look_for_a_payment_and_refund_part_of_it(house, open_screen, scene, own
     page.keyboard.press("/")
     page.keyboard.type("홍길동")
     page.keyboard.press("Enter")
-    page.locator("a[href='/console/search/open/customer/%d']" % scene.customers[0]).click()
+    page.locator(f"a[href='/console/search/open/customer/{scene.customers[0]}']").click()
     page.locator(f"a[href='/console/payments/{scene.paid}']").first.click()
     page.get_by_label("부분", exact=True).check()
     page.get_by_label("환불 금액").fill("29,000")
