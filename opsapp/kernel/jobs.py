@@ -17,12 +17,31 @@ import structlog
 from redis import Redis, RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
-from sqlalchemy import Index, Select, delete, func, select, text, update
+from sqlalchemy import (
+    Executable,
+    Index,
+    Select,
+    bindparam,
+    delete,
+    func,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Mapped, mapped_column
 
 from opsapp.kernel.actors import Actor
-from opsapp.kernel.db import Base, after_commit, db, owns_transactions, transaction
+from opsapp.kernel.db import (
+    Base,
+    after_commit,
+    as_array,
+    db,
+    execute_plain,
+    is_among,
+    owns_transactions,
+    transaction,
+)
 from opsapp.kernel.errors import OpsError
 from opsapp.kernel.log import AuditEntry, Entry, record
 
@@ -217,16 +236,14 @@ def deliver(*, limit: int = DELIVER_MAX) -> int:
 
     A crash between push and mark, or after it, hands one out twice, which harms nobody.
     """
-    waiting = select(OutboxJob.__table__).where(OutboxJob.delivered_at.is_(None))
     with transaction():
-        rows = db.session.execute(waiting.order_by(OutboxJob.id).limit(limit)).all()
+        rows = execute_plain(_waiting(), {"most": limit}).all()
     push = _carry[0] if _carry else _push
     for row in rows:
         push(row)
     if rows:
-        delivered = update(OutboxJob).where(OutboxJob.id.in_([row.id for row in rows]))
         with transaction(durable=False):
-            db.session.execute(delivered.values(delivered_at=func.clock_timestamp()))
+            execute_plain(_delivered(), {"ids": as_array([row.id for row in rows])})
     return len(rows)
 
 
@@ -271,6 +288,19 @@ def count_forged() -> int:
         AuditEntry.subject_type == _FORGED, AuditEntry.subject_id == 0
     )
     return db.session.scalars(forged).one()
+
+
+@cache
+def _waiting() -> Select[*tuple[Any, ...]]:
+    """In the order in which they were written."""
+    waiting = select(OutboxJob.__table__).where(OutboxJob.delivered_at.is_(None))
+    return waiting.order_by(OutboxJob.id).limit(bindparam("most"))
+
+
+@cache
+def _delivered() -> Executable:
+    delivered = update(OutboxJob).where(is_among(OutboxJob.id, "ids"))
+    return delivered.values(delivered_at=func.clock_timestamp())
 
 
 @cache

@@ -23,9 +23,11 @@ import structlog
 from sqlalchemy import (
     ColumnElement,
     Computed,
+    Executable,
     Index,
     Select,
     and_,
+    bindparam,
     exists,
     false,
     func,
@@ -43,6 +45,7 @@ from sqlalchemy.orm import Mapped, MappedColumn, mapped_column
 from opsapp.kernel import loops
 from opsapp.kernel.db import (
     db,
+    execute_plain,
     locked,
     once,
     require_no_transaction,
@@ -367,20 +370,25 @@ def _is_unhinted(work: Work, lane: str, stale_after_s: float) -> ColumnElement[b
 
 
 def _lock_unhinted(work: Work, lane: str, *, limit: int) -> list[int]:
+    marked = _marked(work, lane, current().rehint_after_s)
+    return list(execute_plain(marked, {"most": limit}).scalars())
+
+
+@lru_cache(maxsize=64)
+def _marked(work: Work, lane: str, stale_after_s: float) -> Executable:
     row = work.model
     due = (
         select(row.id)
-        .where(_is_unhinted(work, lane, current().rehint_after_s))
+        .where(_is_unhinted(work, lane, stale_after_s))
         .order_by(row.due_at)
-        .limit(limit)
+        .limit(bindparam("most"))
     )
-    marked = (
+    return (
         update(row)
         .where(row.id.in_(locked(due, skip=True)))
         .values(hinted_at=once(func.clock_timestamp()))
         .returning(row.id)
     )
-    return list(db.session.scalars(marked))
 
 
 def _is_in(work: Work, lane: str) -> ColumnElement[bool]:

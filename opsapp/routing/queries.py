@@ -7,13 +7,18 @@ from sqlalchemy import Select, func, select
 
 from opsapp.gateways import registry
 from opsapp.gateways.values import Capabilities
-from opsapp.kernel.db import db, locked
+from opsapp.kernel.db import db, execute_plain, locked
 from opsapp.kernel.errors import NotFound
 from opsapp.routing.models import GatewayCircuit, GatewayRoute
 from opsapp.routing.rules import Circuit, Route
 from opsapp.settings import Settings
 
 _COLUMNS = [getattr(GatewayCircuit, each.name) for each in fields(Circuit)]
+_READ = (
+    select(func.clock_timestamp().label("read_at"), *_COLUMNS)
+    .select_from(select(1).subquery())
+    .outerjoin(GatewayCircuit, GatewayCircuit.id.is_not(None))
+)
 _ROUTE_ORDER = (
     GatewayRoute.method_kind, GatewayRoute.currency, GatewayRoute.position, GatewayRoute.id,
 )  # fmt: skip
@@ -76,11 +81,7 @@ def list_pictures() -> list[Picture]:
 
 def read_circuits() -> Circuits:
     """One small statement."""
-    rows = db.session.execute(
-        select(func.clock_timestamp().label("read_at"), *_COLUMNS)
-        .select_from(select(1).subquery())
-        .outerjoin(GatewayCircuit, GatewayCircuit.id.is_not(None))
-    ).all()
+    rows = execute_plain(_READ).all()
     return Circuits({row.gateway_name: _circuit(row) for row in rows if row.id}, rows[0].read_at)
 
 

@@ -19,7 +19,7 @@ from opsapp import create_app
 from opsapp.channels import registry as channels
 from opsapp.gateways import registry as gateways
 from opsapp.insights.probing import Row, run_probes
-from opsapp.kernel import jobs, scratch, turns
+from opsapp.kernel import jobs, loops, scratch, turns
 from opsapp.kernel.clock import SEOUL
 from opsapp.kernel.db import db
 from opsapp.settings import Settings
@@ -105,6 +105,8 @@ def _live(wish: Wish, world: World, people: People) -> None:
             world.look_into_books()
             if not world.luck.hits(world.faults.seals_late, "seals", day):
                 world.seal()
+        if day.day == 1:
+            scratch.plan_anew()
 
 
 def _judge(wish: Wish, world: World, people: People, troubles: list[str]) -> Outcome:
@@ -144,9 +146,12 @@ def _application(database_url: str, anchors: Path) -> Iterator[None]:
     )
     app = create_app(settings, pool=scratch.POOL)
     with app.app_context(), _rare_collections():
+        scratch.keep_plans(db.engine)
+        loops.keep_loop()
         try:
             yield
         finally:
+            loops.end_loop()
             db.session.remove()
             db.engine.dispose()
 

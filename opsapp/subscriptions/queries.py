@@ -292,10 +292,14 @@ def lock_subscription(subscription_id: int) -> Subscription:
 
 
 def lock_subscriptions(subscription_ids: Sequence[int]) -> dict[int, Subscription]:
-    wanted = (
-        select(Subscription).where(Subscription.id.in_(subscription_ids)).order_by(Subscription.id)
-    )
-    return {row.id: row for row in db.session.scalars(locked(wanted))}
+    found = db.session.scalars(_lock_subscriptions(), {"ids": as_array(subscription_ids)})
+    return {row.id: row for row in found}
+
+
+@cache
+def _lock_subscriptions() -> Select[Subscription]:
+    wanted = select(Subscription).where(is_among(Subscription.id, "ids"))
+    return locked(wanted.order_by(Subscription.id))
 
 
 def lock_troubled(subscription_ids: Sequence[int]) -> list[Subscription]:

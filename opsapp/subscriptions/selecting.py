@@ -1,10 +1,11 @@
 """Selecting: what a billing run takes up and what is announced, by index and in slices."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
-from typing import Any
+from operator import attrgetter
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -35,6 +36,10 @@ from opsapp.subscriptions.models import (
 )
 from opsapp.subscriptions.queries import DEAD_METHODS
 from opsapp.subscriptions.states import CHARGEABLE, ChangeStatus, RunStatus
+
+R = TypeVar("R")
+
+_ID = attrgetter("id")
 
 # Of a daily plan there is only a day between two charges.
 HALF_A_DAY = timedelta(hours=12)
@@ -68,7 +73,7 @@ def lock_due(now: datetime, lead: Lead, *, limit: int) -> list[Row[Any]]:
         .order_by(Subscription.next_due_at)
         .limit(limit)
     )
-    return list(db.session.execute(locked(due, of=Subscription, skip=True)))
+    return _in_order(db.session.execute(locked(due, of=Subscription, skip=True)))
 
 
 def lock_untold(now: datetime, lead: Lead, *, limit: int) -> list[Row[Any]]:
@@ -114,7 +119,7 @@ def lock_stranded(now: datetime, *, limit: int) -> list[Subscription]:
         .order_by(Subscription.next_due_at)
         .limit(limit)
     )
-    return list(db.session.scalars(locked(stranded, of=Subscription, skip=True)))
+    return _in_order(db.session.scalars(locked(stranded, of=Subscription, skip=True)))
 
 
 def lock_behind(subscription_ids: Sequence[int], *, limit: int) -> list[Subscription]:
@@ -319,6 +324,13 @@ def _announced(*extra: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
         .outerjoin(change, _is_planned_by_then())
         .join(Plan, Plan.id == func.coalesce(change.to_plan_id, Subscription.plan_id))
     )
+
+
+def _in_order(rows: Iterable[R]) -> list[R]:
+    """By number: what falls due at one moment comes in whatever order the plan found it, and what
+    is made of it must not be numbered by that.
+    """
+    return sorted(rows, key=_ID)
 
 
 def _lock_renewable(wanted: ColumnElement[bool], *, limit: int) -> list[int]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import aliased
 
 from opsapp.kernel import clock
-from opsapp.kernel.db import db, locked
+from opsapp.kernel.db import as_array, db, is_among, locked
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.paging import Page, page_of
 from opsapp.tickets.models import Ticket, TicketMacro, TicketMessage
@@ -94,15 +95,21 @@ def lock_unresolved(subject_type: str, subject_ids: Sequence[int], reason: str) 
 
     Without what others were merged into: their causes are not gone with this one's.
     """
+    asked = {"subject": subject_type, "ids": as_array(subject_ids), "because": reason}
+    return list(db.session.execute(_lock_unresolved(), asked))
+
+
+@cache
+def _lock_unresolved() -> Select[int, str]:
     merged = aliased(Ticket)
     unresolved = select(Ticket.id, Ticket.status).where(
-        Ticket.subject_type == subject_type,
-        Ticket.subject_id.in_(subject_ids),
-        Ticket.reason == reason,
+        Ticket.subject_type == bindparam("subject"),
+        is_among(Ticket.subject_id, "ids"),
+        Ticket.reason == bindparam("because"),
         _UNRESOLVED,
         ~select(merged.id).where(merged.merged_into_id == Ticket.id).exists(),
     )
-    return list(db.session.execute(locked(unresolved.order_by(Ticket.id))))
+    return locked(unresolved.order_by(Ticket.id))
 
 
 def has_open_twin(ticket: Ticket) -> bool:

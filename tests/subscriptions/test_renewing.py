@@ -12,7 +12,7 @@ from opsapp.payments import charging
 from opsapp.payments.models import Payment
 from opsapp.subscriptions import renewing, selecting
 from opsapp.subscriptions.errors import ChargedAhead, ChargeUnderWay, NotChargeable
-from opsapp.subscriptions.models import BillingPeriod
+from opsapp.subscriptions.models import BillingPeriod, Subscription
 from opsapp.subscriptions.pausing import pause
 from opsapp.subscriptions.subscribing import NewSubscription, subscribe
 from opsapp.subscriptions.switching import switch_method
@@ -107,6 +107,17 @@ def test_many_are_taken_up_in_slices(app):
             slices.append(renewing.renew_due(limit=3))
     assert slices == [3, 3, 1, 0]
     assert len(payment_ids()) == 7
+
+
+def test_what_is_due_at_one_moment_is_taken_up_by_number_wherever_its_rows_lie(app):
+    first, *others = [make_subscription() for _ in range(4)]
+    with transaction():  # writes its row anew, behind the others
+        db.session.execute(
+            update(Subscription).where(Subscription.id == first).values(quantity=1, ref="moved")
+        )
+    renew()
+    charged = select(Payment.subject_id).order_by(Payment.id)
+    assert list(db.session.scalars(charged)) == [first, *others]
 
 
 def test_nothing_is_charged_while_the_method_is_still_being_registered(app):
