@@ -5,6 +5,8 @@ constraints hold as ever; foreign keys hold by construction and are not asked on
 are dropped first and built at the end, as anybody would who loads so much at once.
 """
 
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -15,6 +17,9 @@ DAYS = 365
 SURNAMES = "김김김김이이이박박최정강조윤장임한오서신"
 SYLLABLES = "민서지하준윤도예은시현우진수빈아연유주원재성영경동호승태가나다라마바사혜희정선미"
 
+TABLES_AT_ONCE = 2
+# Filled first, one after the other: the others are read from them.
+_READ = ("customers", "payment_methods", "plans", "subscriptions", "payments", "orders")
 # %(n)s: payments. Payment number p belongs to customer p * 7919 % c + 1, of c = n / 5.
 _TABLES = {
     "customers": """
@@ -143,13 +148,16 @@ FROM payments p WHERE status = 'failed' AND id %% 4 = 0""",
 SELECT row_number() OVER (ORDER BY id) AS id, 'note_' || id AS ref,
   CASE WHEN id %% 3 = 0 THEN 'payment_failed' ELSE 'payment_receipt' END AS kind,
   'payment' AS subject_type, id AS subject_id, customer_id,
-  CASE WHEN id %% 4 = 0 THEN 'email' ELSE 'sms' END AS channel, '{}'::jsonb AS values,
+  CASE WHEN id %% 20000 = 6 THEN 'webpush' WHEN id %% 4 = 0 THEN 'email' ELSE 'sms' END AS channel,
+  '{}'::jsonb AS values,
   CASE WHEN id %% 97 = 0 THEN 'failed' ELSE 'sent' END AS status, requested_at AS created_at,
   requested_at + interval '1 minute' AS sent_at
 FROM payments WHERE id %% 2 = 0""",
     "gateway_events": """
 SELECT row_number() OVER (ORDER BY id) AS id, gateway_name, 'dlv_' || id AS delivery_id,
-  'PAYMENT_STATUS_CHANGED' AS event_type, '\\x00'::bytea AS body_sealed, id AS attempt_id,
+  CASE gateway_name WHEN 'toss' THEN 'PAYMENT_STATUS_CHANGED' WHEN 'portone'
+    THEN 'Transaction.Paid' ELSE 'payment_intent.succeeded' END AS event_type,
+  '\\x00'::bytea AS body_sealed, id AS attempt_id,
   CASE WHEN id %% 4999 = 0 THEN 'needs_human' WHEN id %% 3 = 0 THEN 'ignored' ELSE 'applied' END
     AS status, true AS is_signed, requested_at AS received_at, requested_at AS ended_at
 FROM payments WHERE id %% 2 = 1""",
@@ -174,7 +182,7 @@ SELECT k * 10 AS customer_id, 1000 AS available FROM generate_series(1::bigint, 
     "audit_entries": """
 SELECT now() AS recorded_at, requested_at AS at, 'worker:payments.execute_attempts' AS actor,
   'payment.' || status AS action, 'payment' AS subject_type, id AS subject_id, 'pending'
-    AS from_state, status AS to_state, '' AS because
+    AS from_state, status AS to_state, '' AS because, id %% 50021 <> 9 AS succeeded
 FROM payments ORDER BY id""",
 }
 
@@ -191,23 +199,29 @@ def fill(database_url: str, payments: int) -> dict[str, int]:
         "surnames": SURNAMES,
         "syllables": SYLLABLES,
     }
-    written: dict[str, int] = {}
+    written = {table: _fill_table(database_url, table, values) for table in _READ}
+    others = [table for table in _TABLES if table not in _READ]
+    with ThreadPoolExecutor(TABLES_AT_ONCE) as pool:
+        filling = {table: pool.submit(_fill_table, database_url, table, values) for table in others}
+        return written | {table: rows.result() for table, rows in filling.items()}
+
+
+def _fill_table(database_url: str, table: str, values: Mapping[str, Any]) -> int:
+    rows = _TABLES[table]
     with psycopg.connect(database_url, autocommit=True) as connection:
         connection.execute("SET session_replication_role = replica")
         connection.execute("SET maintenance_work_mem = '512MB'")
         connection.execute("SET work_mem = '256MB'")
-        for table, rows in _TABLES.items():
-            dropped = _drop_indexes(connection, table)
-            columns = connection.execute(f"{rows} LIMIT 0", values).description or []
-            names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
-            into = sql.SQL("INSERT INTO {} ({}) ").format(sql.Identifier(table), names)
-            done = connection.execute(into + sql.SQL(rows), values)
-            written[table] = done.rowcount
-            _set_sequence(connection, table)
-            for definition in dropped:
-                connection.execute(sql.SQL(definition))
-            connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table)))
-    return written
+        dropped = _drop_indexes(connection, table)
+        columns = connection.execute(f"{rows} LIMIT 0", values).description or []
+        names = sql.SQL(", ").join(sql.Identifier(column.name) for column in columns)
+        into = sql.SQL("INSERT INTO {} ({}) ").format(sql.Identifier(table), names)
+        done = connection.execute(into + sql.SQL(rows), values)
+        _set_sequence(connection, table)
+        for definition in dropped:
+            connection.execute(sql.SQL(definition))
+        connection.execute(sql.SQL("VACUUM (ANALYZE) {}").format(sql.Identifier(table)))
+        return done.rowcount
 
 
 def _drop_indexes(connection: psycopg.Connection[Any], table: str) -> list[str]:

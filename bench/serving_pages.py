@@ -4,6 +4,7 @@ Both stand behind one middleware that tells what an answer cost inside the proce
 thread's own CPU, and SQL statements.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterable
 from threading import local
@@ -80,6 +81,7 @@ class _Measured:
         headers.append(("X-Wall-Ms", f"{wall * 1000:.2f}"))
         headers.append(("X-Cpu-Ms", f"{spent * 1000:.2f}"))
         headers.append(("X-Statements", str(_seen.statements)))
+        headers.append(("X-Worker", str(os.getpid())))
         start_response(status, headers)
         return [body]
 

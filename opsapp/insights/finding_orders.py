@@ -36,12 +36,15 @@ def subscriptions_like(search: str) -> Select[Any]:
 
 
 def order_arms(typed: Typed, *, limit: int) -> list[Select[Any]]:
-    """The exact number first, then those that hold it."""
-    arms: list[Select[Any]] = [select(Order.id).where(Order.order_ref == typed.text)]
-    if typed.is_word and len(typed.text) >= ORDER_PART_LENGTH_MIN:
-        inside = Order.order_ref.contains(typed.text, autoescape=True)
-        arms.append(select(Order.id).where(inside).limit(limit))
-    return arms
+    """The order of this very number; those that hold it only if there is none.
+
+    What many numbers have in common takes a while to be looked for.
+    """
+    exact = select(Order.id).where(Order.order_ref == typed.text)
+    if not typed.is_word or len(typed.text) < ORDER_PART_LENGTH_MIN:
+        return [exact]
+    inside = Order.order_ref.contains(typed.text, autoescape=True)
+    return [exact, select(Order.id).where(~exact.exists(), inside).limit(limit)]
 
 
 def _of_people(typed: Typed, row: Any) -> Select[Any]:

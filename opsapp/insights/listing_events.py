@@ -117,7 +117,9 @@ def list_replayable(wish: EventWish, *, limit: int) -> list[int]:
     """Ids of those that fit and have been looked into, oldest first; one more than `limit`."""
     ended = GatewayEvent.status.not_in([status.value for status in EVENT_OPEN])
     statement = _filtered(select(GatewayEvent.id).where(ended), wish)
-    return list(db.session.scalars(statement.order_by(GatewayEvent.id).limit(limit + 1)))
+    # By the list's own index: a period of today would else be looked for from the first on.
+    oldest = statement.order_by(GatewayEvent.received_at, GatewayEvent.id)
+    return list(db.session.scalars(oldest.limit(limit + 1)))
 
 
 def get_picture(event_id: int, *, is_whole: bool) -> Picture:

@@ -20,6 +20,7 @@ from opsapp.notifications.rules import KINDS
 from opsapp.notifications.states import OPEN, NoticeStatus
 
 PAGE_SIZE = 30
+PUSHES = ("fcm", "webpush")
 ENTRIES_MAX = 100
 
 
@@ -72,6 +73,8 @@ def list_notices(wish: NoticeWish, *, cursor: str | None, size: int = PAGE_SIZE)
     ):
         if wanted:
             statement = statement.where(column == wanted)
+    if wish.channel in PUSHES:
+        statement = statement.where(Notice.pushed_by == wish.channel)
     if wish.status in OPEN:
         statement = statement.where(Notice.is_open)
     elif wish.status in (NoticeStatus.FAILED, NoticeStatus.REVOKED):

@@ -12,7 +12,7 @@ from opsapp.customers.models import Customer
 from opsapp.failures.models import CLASSES
 from opsapp.insights import reading_wishes as reading
 from opsapp.insights.adding_up import add_up
-from opsapp.insights.finding_payments import payments_like
+from opsapp.insights.finding_payments import is_like
 from opsapp.insights.reading_wishes import Query
 from opsapp.insights.rules import Totals, is_short
 from opsapp.kernel.clock import seoul_midnight
@@ -177,5 +177,5 @@ def _filtered(statement: Select[*tuple[Any, ...]], wish: PaymentWish) -> Select[
     if wish.until:
         statement = statement.where(moment < seoul_midnight(wish.until + timedelta(days=1)))
     if search := wish.search.strip():
-        statement = statement.where(Payment.id.in_(payments_like(search)))
+        statement = statement.where(is_like(search))
     return statement

@@ -75,7 +75,6 @@ def list_columns(wish: BoardWish) -> list[Column]:
     total = func.count().over(partition_by=_stage())
     placed = (
         select(Recovery.id, place.label("place"), total.label("total"))
-        .join(Subscription, Subscription.id == Recovery.subscription_id)
         .where(*_filters(wish))
         .subquery()
     )
@@ -239,9 +238,14 @@ def _stage() -> ColumnElement[str]:
 def _is_of_concern() -> ColumnElement[bool]:
     """What a person may have to look after: a suspension that was lifted is none of it."""
     is_open = Recovery.status.in_([status.value for status in OPEN])
+    # Asked of the few that are exhausted, not joined to all that are open.
+    suspended = select(Subscription.id).where(
+        Subscription.id == Recovery.subscription_id,
+        Subscription.status == SubscriptionStatus.SUSPENDED.value,
+    )
     is_stopped = and_(
         Recovery.status == RecoveryStatus.EXHAUSTED.value,
-        Subscription.status == SubscriptionStatus.SUSPENDED.value,
+        suspended.correlate(Recovery).exists(),
     )
     # The first condition is the board's index.
     known = [*(status.value for status in OPEN), RecoveryStatus.EXHAUSTED.value]

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Select, case, literal, or_, select
+from sqlalchemy import Select, case, literal, select, union
 
 from opsapp.insights import reading_wishes as reading
 from opsapp.insights.adding_up import add_up
-from opsapp.insights.finding_payments import payments_like
+from opsapp.insights.finding_owners import name_of_actor
+from opsapp.insights.finding_payments import is_like
+from opsapp.insights.finding_people import is_one_of
 from opsapp.insights.reading_wishes import Query
 from opsapp.insights.rules import Totals, is_short
 from opsapp.kernel.clock import seoul_midnight
@@ -51,6 +53,7 @@ def list_refunds(wish: RefundWishList, *, cursor: str | None, size: int = PAGE_S
         Refund.reason,
         Refund.requested_at,
         Refund.requested_by,
+        name_of_actor(Refund.requested_by).label("requested_by_name"),
         Refund.ended_at,
         Refund.failure_code,
         Refund.unmatched_id,
@@ -61,6 +64,12 @@ def list_refunds(wish: RefundWishList, *, cursor: str | None, size: int = PAGE_S
     is_period = wish.since or wish.until
     keys = (Refund.ended_at if is_period else Refund.requested_at, Refund.id)
     return page_of(_filtered(statement, wish), keys=keys, cursor=cursor, size=size)
+
+
+def names_of(page: Page[Any]) -> dict[str, str]:
+    """Who asked, where that was one of the staff."""
+    rows = [row for row in page.rows if row.requested_by_name is not None]
+    return {row.requested_by: row.requested_by_name for row in rows}
 
 
 def sum_refunds(wish: RefundWishList) -> Totals | None:
@@ -79,8 +88,11 @@ def _filtered(
     statement: Select[*tuple[Any, ...]], wish: RefundWishList
 ) -> Select[*tuple[Any, ...]]:
     if search := wish.search:
-        is_it = or_(Refund.ref == search, Refund.payment_id.in_(payments_like(search)))
-        statement = statement.where(is_it)
+        found = union(
+            select(Refund.id).where(Refund.ref == search),
+            select(Refund.id).join(Payment, Payment.id == Refund.payment_id).where(is_like(search)),
+        ).subquery()
+        statement = statement.where(is_one_of(Refund.id, select(found.c[0])))
     if wish.status:
         statement = statement.where(Refund.status == wish.status)
     if wish.since:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select, true
 
 from opsapp.audit.models import AuditSeal
 from opsapp.insights import reading_wishes as reading
+from opsapp.insights.finding_owners import name_of_actor
 from opsapp.insights.reading_wishes import Query
 from opsapp.insights.showing_payments import payment_behind
 from opsapp.kernel.clock import seoul_midnight
@@ -52,13 +53,15 @@ def read_wish(query: Query) -> LogWish:
 
 def list_entries(wish: LogWish, *, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
     """Newest first. Raises BadCursor."""
+    seal = _last_seal().subquery()
     statement = select(
+        seal.c.seal_id, seal.c.last_entry_id, seal.c.sealed_at,
         AuditEntry.id, AuditEntry.at, AuditEntry.recorded_at, AuditEntry.actor, AuditEntry.action,
         AuditEntry.subject_type, AuditEntry.subject_id, AuditEntry.from_state,
         AuditEntry.to_state, AuditEntry.because, AuditEntry.succeeded, AuditEntry.address,
-        AuditEntry.request_id,
+        AuditEntry.request_id, name_of_actor(AuditEntry.actor).label("actor_name"),
         payment_behind(AuditEntry.subject_type, AuditEntry.subject_id).label("payment_id"),
-    )  # fmt: skip
+    ).outerjoin(seal, true())  # fmt: skip
     if wish.actor:
         statement = statement.where(AuditEntry.actor == wish.actor)
     if wish.action:
@@ -80,12 +83,27 @@ def list_entries(wish: LogWish, *, cursor: str | None, size: int = PAGE_SIZE) ->
     return page_of(statement, keys=keys, cursor=cursor, size=size)
 
 
-def find_last_seal() -> LastSeal | None:
-    found = db.session.execute(
-        select(AuditSeal.id, AuditSeal.entry_ids, AuditSeal.sealed_at)
+def names_of(page: Page[Any]) -> dict[str, str]:
+    """`staff:12` -> a name; other actors are left out."""
+    return {row.actor: row.actor_name for row in page.rows if row.actor_name is not None}
+
+
+def find_last_seal(page: Page[Any] | None = None) -> LastSeal | None:
+    """Out of a page of the log, which was told it, or asked for by itself."""
+    found = page.rows[0] if page and page.rows else db.session.execute(_last_seal()).one_or_none()
+    if found is None or found.seal_id is None:
+        return None
+    return LastSeal(found.seal_id, found.last_entry_id, found.sealed_at)
+
+
+def _last_seal() -> Select[*tuple[Any, ...]]:
+    ids = func.unnest(AuditSeal.entry_ids).column_valued("sealed_id")
+    return (
+        select(
+            AuditSeal.id.label("seal_id"),
+            select(func.max(ids)).correlate(AuditSeal).scalar_subquery().label("last_entry_id"),
+            AuditSeal.sealed_at,
+        )
         .order_by(AuditSeal.id.desc())
         .limit(1)
-    ).one_or_none()
-    if found is None:
-        return None
-    return LastSeal(found.id, max(found.entry_ids, default=None), found.sealed_at)
+    )

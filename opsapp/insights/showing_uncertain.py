@@ -91,7 +91,15 @@ def list_desk(wish: DeskWish, *, cursor: str | None, size: int = PAGE_SIZE) -> P
 
 def count_desk() -> list[Any]:
     """By gateway and status: how many, and since when the oldest."""
-    desk = union_all(*_parts("")).subquery()
+    uncertain = (UNKNOWN, NEEDS_HUMAN)
+    desk = union_all(
+        select(Attempt.gateway_name, Attempt.status, Attempt.created_at.label("since")).where(
+            Attempt.status.in_(uncertain)
+        ),
+        select(Refund.gateway_name, Refund.status, Refund.requested_at).where(
+            Refund.status.in_(uncertain)
+        ),
+    ).subquery()
     return list(
         db.session.execute(
             select(

@@ -85,6 +85,15 @@ class AuditEntry(Base):
         Index("audit_entries_xid", "xid"),
         Index("audit_entries_actor", "actor", "id"),
         Index("audit_entries_at", "at", "id"),
+        Index("audit_entries_refused", "id", postgresql_where=text("succeeded IS false")),
+        # Which stretches of the log hold an act at all: a rare one is looked for in these alone.
+        Index(
+            "audit_entries_action",
+            "action",
+            postgresql_using="brin",
+            postgresql_ops={"action": "text_bloom_ops"},
+            postgresql_with={"pages_per_range": 32, "autosummarize": "on"},
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -135,7 +135,7 @@ def due_index(table: str, open_statuses: Sequence[StrEnum] = ()) -> Index:
     Without statuses, of a table with an `open_column`.
     """
     condition = _among(open_statuses) if open_statuses else "is_open"
-    return Index(f"{table}_due", "due_at", postgresql_where=text(condition))
+    return Index(f"{table}_due", "due_at", "id", postgresql_where=text(condition))
 
 
 def is_open(row: type[Any], open_statuses: Sequence[str]) -> ColumnElement[bool]:
@@ -370,25 +370,17 @@ def _is_unhinted(work: Work, lane: str, stale_after_s: float) -> ColumnElement[b
 
 
 def _lock_unhinted(work: Work, lane: str, *, limit: int) -> list[int]:
-    marked = _marked(work, lane, current().rehint_after_s)
-    return list(execute_plain(marked, {"most": limit}).scalars())
+    marking = _lock_and_mark(work, lane, current().rehint_after_s)
+    return list(execute_plain(marking, {"most": limit}).scalars())
 
 
 @lru_cache(maxsize=64)
-def _marked(work: Work, lane: str, stale_after_s: float) -> Executable:
+def _lock_and_mark(work: Work, lane: str, stale_after_s: float) -> Executable:
     row = work.model
-    due = (
-        select(row.id)
-        .where(_is_unhinted(work, lane, stale_after_s))
-        .order_by(row.due_at)
-        .limit(bindparam("most"))
-    )
-    return (
-        update(row)
-        .where(row.id.in_(locked(due, skip=True)))
-        .values(hinted_at=once(func.clock_timestamp()))
-        .returning(row.id)
-    )
+    due = select(row.id).where(_is_unhinted(work, lane, stale_after_s))
+    first = due.order_by(row.due_at, row.id).limit(bindparam("most"))
+    marked = update(row).where(row.id.in_(locked(first, skip=True)))
+    return marked.values(hinted_at=once(func.clock_timestamp())).returning(row.id)
 
 
 def _is_in(work: Work, lane: str) -> ColumnElement[bool]:

@@ -10,6 +10,7 @@ from opsapp.notifications.states import DELIVERY, NOTICE, OPEN
 
 MEDIA = ("email", "short")
 LOST = "status IN ('failed', 'revoked')"
+PUSHED = "CASE WHEN channel IN ('fcm', 'webpush') THEN channel END"
 
 
 class Notice(Claimable, Base):
@@ -24,6 +25,13 @@ class Notice(Claimable, Base):
         Index("notices_listed", "created_at", "id"),
         Index("notices_kind", "kind", "created_at", "id"),
         Index("notices_lost", "created_at", "id", postgresql_where=text("is_lost")),
+        Index(
+            "notices_pushed",
+            "pushed_by",
+            "created_at",
+            "id",
+            postgresql_where=text("pushed_by IS NOT NULL"),
+        ),
         due_index("notices"),
         # Neither a hint nor a claim touches an indexed column: on the row's own page, no index is
         # written for them.
@@ -45,6 +53,8 @@ class Notice(Claimable, Base):
     is_open: Mapped[bool] = open_column(OPEN)
     # For the list of what did not arrive: an index over the status would be written at each claim.
     is_lost: Mapped[bool] = mapped_column(Computed(LOST, persisted=True))
+    # The rarer channels, for the list: an index over the channel would be written at each claim.
+    pushed_by: Mapped[str | None] = mapped_column(Computed(PUSHED, persisted=True))
     # Called back while it was under way or gone out: no further try follows.
     is_called_back: Mapped[bool] = mapped_column(server_default=text("false"))
     error: Mapped[str | None]

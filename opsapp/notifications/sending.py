@@ -8,6 +8,7 @@ import base64
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from opsapp.customers.events import MethodsLost, SignInsAsked
@@ -66,7 +67,7 @@ def queue_notices(wishes: Sequence[NewNotice], *, by: Actor) -> int:
                 "due_at": wish.not_before or now,
                 "place": wish.place,
             }
-            for wish in wishes
+            for wish in sorted(wishes, key=attrgetter("subject_type", "subject_id", "kind"))
         ],
         because="kind",
         by=by,

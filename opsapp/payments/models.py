@@ -200,6 +200,13 @@ class Refund(Claimable, Base):
         Index(
             "refunds_gateway_key", "gateway_key", postgresql_where=text("gateway_key IS NOT NULL")
         ),
+        Index(
+            "refunds_other_status",
+            "status",
+            "requested_at",
+            "id",
+            postgresql_where=text("status <> 'succeeded'"),
+        ),
         due_index("refunds", REFUND_OPEN),
     )
 
@@ -247,6 +254,20 @@ class GatewayEvent(Claimable, Base):
             "received_at",
             "id",
             postgresql_where=text("status IN ('stored', 'reading', 'needs_human')"),
+        ),
+        Index(
+            "gateway_events_other_gateway",
+            "gateway_name",
+            "received_at",
+            "id",
+            postgresql_where=text("gateway_name <> 'toss'"),
+        ),
+        Index(
+            "gateway_events_other_type",
+            "event_type",
+            "received_at",
+            "id",
+            postgresql_where=text("event_type <> 'PAYMENT_STATUS_CHANGED'"),
         ),
         due_index("gateway_events", EVENT_OPEN),
     )

@@ -54,11 +54,14 @@ def follow(judged: Sequence[Judged], *, by: Actor) -> None:
 
 
 @within_transaction
-def collect(payment_ids: Sequence[int], *, by: Actor) -> None:
-    """They were paid. While another period of the same subscription is owed, that is a part."""
+def collect(payment_ids: Sequence[int], *, by: Actor) -> frozenset[int]:
+    """They were paid. While another period of the same subscription is owed, that is a part.
+
+    Returns the subscriptions that had a recovery of them.
+    """
     rows = queries.lock_uncollected(payment_ids)
     if not rows:
-        return
+        return frozenset()
     subscription_ids = sorted({row.subscription_id for row in rows})
     owing = queries.list_owing(subscription_ids, but=[row.id for row in rows])
     now = clock.now()
@@ -87,6 +90,7 @@ def collect(payment_ids: Sequence[int], *, by: Actor) -> None:
         if row.id not in {other.id for other in rows}
     ]
     RECOVERY.move_many(Recovery, earlier, by=by)
+    return frozenset(subscription_ids)
 
 
 @within_transaction

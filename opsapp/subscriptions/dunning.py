@@ -104,14 +104,17 @@ def on_payments_paid(event: PaymentsPaid) -> None:
     if not facts:
         return
     troubled = queries.lock_troubled([fact.subject_id for fact in facts])
-    following.collect([fact.payment_id for fact in facts], by=BY)
-    if not troubled:
+    # Another method, or staff, may have put it right before it was paid: its ticket waits still.
+    recovered = following.collect([fact.payment_id for fact in facts], by=BY)
+    concerned = sorted({row.id for row in troubled} | recovered)
+    if not concerned:
         return
-    owing = queries.list_unpaid_subjects([row.id for row in troubled])
+    owing = queries.list_unpaid_subjects(concerned)
     for subscription in troubled:
         subscription.failures_in_row = 0
-    settled = [row.id for row in troubled if row.id not in owing]
-    suspending.put_right(settled, because=_PUT_RIGHT, by=BY)
+    settled = [id_ for id_ in concerned if id_ not in owing]
+    standing = [row.id for row in troubled if row.id not in owing]
+    suspending.put_right(standing, because=_PUT_RIGHT, by=BY)
     for reason in rules.TICKET_REASONS if settled else ():
         resolving.resolve_for(queries.SUBJECT, settled, reason, because=_PUT_RIGHT, by=BY)
 

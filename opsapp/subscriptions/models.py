@@ -30,6 +30,7 @@ class Subscription(Base):
         Index(
             "subscriptions_due",
             "next_due_at",
+            "id",
             postgresql_where=text(
                 "status IN ('trialing', 'active', 'past_due') AND NOT is_billing_blocked"
             ),
@@ -37,10 +38,17 @@ class Subscription(Base):
         Index(
             "subscriptions_unannounced",
             "next_due_at",
+            "id",
             postgresql_where=text(
                 "status IN ('trialing', 'active', 'past_due') AND NOT is_billing_blocked "
                 "AND NOT is_announced"
             ),
+        ),
+        Index(
+            "subscriptions_next",
+            "next_due_at",
+            postgresql_where=text("status IN ('trialing', 'active', 'past_due')"),
+            postgresql_include=["amount_minor", "currency"],  # what a period comes to
         ),
         Index("subscriptions_behind", "id", postgresql_where=text("is_behind")),
         Index(

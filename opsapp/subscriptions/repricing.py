@@ -4,11 +4,12 @@ Whoever pays more is told and asked for consent within the 30 days before the fi
 new price, and is not charged without it (gating). Whoever pays less just pays less.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Protocol
 
-from sqlalchemy import Date, cast, exists, func, literal, select, update
+from sqlalchemy import Date, Select, cast, exists, func, literal, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 
 from opsapp.catalog import versioning
@@ -108,7 +109,7 @@ def plan_price_changes(version: Version, *, by: Actor) -> int:
     columns = _price_changes(version, by=by)
     written = (
         postgresql_insert(SubscriptionChange)
-        .from_select(list(columns), select(*columns.values()).where(*_follows(version)))
+        .from_select(list(columns), _following(version, columns))
         .on_conflict_do_nothing()
         .returning(SubscriptionChange.id)
         .cte("written")
@@ -186,6 +187,12 @@ def count_affected(plan_id: int, amount: Money, effective_on: date) -> Affected:
         ).where(Subscription.plan_id == plan_id, *_goes_on(effective_on))
     ).one()
     return Affected(*row)
+
+
+def _following(version: Version, columns: Mapping[str, Any]) -> Select[*tuple[Any, ...]]:
+    """By number: what is written together is numbered so, too."""
+    rows = select(*columns.values()).where(*_follows(version))
+    return rows.order_by(Subscription.id)
 
 
 def _follows(version: Version) -> list[Any]:

@@ -1,11 +1,10 @@
 """Selecting: what a billing run takes up and what is announced, by index and in slices."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cache, lru_cache
-from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -37,10 +36,6 @@ from opsapp.subscriptions.models import (
 from opsapp.subscriptions.queries import DEAD_METHODS
 from opsapp.subscriptions.states import CHARGEABLE, ChangeStatus, RunStatus
 
-R = TypeVar("R")
-
-_ID = attrgetter("id")
-
 # Of a daily plan there is only a day between two charges.
 HALF_A_DAY = timedelta(hours=12)
 # What is charged a little later than it was told needs no second message.
@@ -70,10 +65,10 @@ def lock_due(now: datetime, lead: Lead, *, limit: int) -> list[Row[Any]]:
             is_renewable(),
             or_(_was_told_by_agreement(lead), _told_at() <= now - _lead_of(lead)),
         )
-        .order_by(Subscription.next_due_at)
+        .order_by(Subscription.next_due_at, Subscription.id)
         .limit(limit)
     )
-    return _in_order(db.session.execute(locked(due, of=Subscription, skip=True)))
+    return list(db.session.execute(locked(due, of=Subscription, skip=True)))
 
 
 def lock_untold(now: datetime, lead: Lead, *, limit: int) -> list[Row[Any]]:
@@ -116,10 +111,10 @@ def lock_stranded(now: datetime, *, limit: int) -> list[Subscription]:
         select(Subscription)
         .join(PaymentMethod, PaymentMethod.id == Subscription.payment_method_id)
         .where(Subscription.next_due_at <= now, _is_stranded())
-        .order_by(Subscription.next_due_at)
+        .order_by(Subscription.next_due_at, Subscription.id)
         .limit(limit)
     )
-    return _in_order(db.session.scalars(locked(stranded, of=Subscription, skip=True)))
+    return list(db.session.scalars(locked(stranded, of=Subscription, skip=True)))
 
 
 def lock_behind(subscription_ids: Sequence[int], *, limit: int) -> list[Subscription]:
@@ -326,20 +321,13 @@ def _announced(*extra: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _in_order(rows: Iterable[R]) -> list[R]:
-    """By number: what falls due at one moment comes in whatever order the plan found it, and what
-    is made of it must not be numbered by that.
-    """
-    return sorted(rows, key=_ID)
-
-
 def _lock_renewable(wanted: ColumnElement[bool], *, limit: int) -> list[int]:
     """By the index of what is due; the rest of a row is read once it is ours."""
     ids = (
         select(Subscription.id)
         .join(PaymentMethod, PaymentMethod.id == Subscription.payment_method_id)
         .where(wanted, is_renewable())
-        .order_by(Subscription.next_due_at)
+        .order_by(Subscription.next_due_at, Subscription.id)
         .limit(limit)
     )
     return list(db.session.scalars(locked(ids, of=Subscription, skip=True)))

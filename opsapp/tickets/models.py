@@ -42,6 +42,22 @@ class Ticket(Base):
             "id",
             postgresql_where=text("status <> 'resolved'"),
         ),
+        Index("tickets_answer", "answer_due_at", "id"),
+        Index("tickets_reason", "reason", "opened_at", "id"),
+        Index(
+            "tickets_other_priority",
+            "priority",
+            "opened_at",
+            "id",
+            postgresql_where=text("priority <> 'normal'"),
+        ),
+        Index(
+            "tickets_given",
+            "assignee_id",
+            "opened_at",
+            "id",
+            postgresql_where=text("assignee_id IS NOT NULL"),
+        ),
         Index("tickets_customer", "customer_id"),
         Index(
             "tickets_merged_into",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from operator import attrgetter
 
 from opsapp.kernel import clock, log
 from opsapp.kernel.actors import Actor
@@ -50,7 +51,7 @@ def open_tickets(wishes: Sequence[NewTicket], *, by: Actor) -> list[int]:
                 "assignee_id": wish.assignee_id,
                 "answer_due_at": now + (wish.answer_within or rules.answer_within(wish.reason)),
             }
-            for wish in wishes
+            for wish in sorted(wishes, key=attrgetter("subject_type", "subject_id", "reason"))
         ],
         returning=("id", "reason", "subject_type", "subject_id"),
         or_nothing=True,

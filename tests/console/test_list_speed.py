@@ -5,7 +5,7 @@ changes. Sequential scans and sorts are forbidden to the planner, so where one i
 no index gives the rows or their order.
 """
 
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from sqlalchemy import event
 
@@ -28,9 +28,10 @@ WITHOUT = ("enable_seqscan", "enable_sort", "enable_incremental_sort", "enable_h
 
 def pages():
     for name, (path, filters) in LISTS.items():
-        joint = "&" if "?" in path else "?"
+        address, _, fixed = path.partition("?")
         for query in ({}, *filters):
-            yield name, query, f"{path}{joint}{urlencode(query)}"
+            wanted = {key: str(value) for key, value in [*parse_qsl(fixed), *query.items()]}
+            yield name, wanted, f"{address}?{urlencode(wanted)}"
 
 
 def test_every_list_is_measured():
@@ -46,12 +47,9 @@ def test_no_list_asks_more_than_six_statements_whatever_is_filtered(as_role, sce
         del statements[:]
         answer = admin.get(page)
         assert answer.status_code == 200, (page, answer.text[-300:])
-        # Who reads the log is noted in it, at a moment of the business clock; and what failed is
-        # explained in the words of a dictionary, whose age is asked for.
-        most = STATEMENTS_MAX + 3 if page.startswith("/console/audit/") else STATEMENTS_MAX
         # A sign-in is noted as seen every few seconds, whatever its owner looks at.
         asked = [each for each in statements if not each.startswith("UPDATE staff_sessions")]
-        if len(asked) > most:
+        if len(asked) > STATEMENTS_MAX:
             told[page] = [statement[:90] for statement in asked]
     assert told == {}
 
@@ -69,10 +67,7 @@ def test_no_list_reads_or_sorts_a_whole_table(house, scene):
             if name not in listing.LISTS:
                 continue
             source = listing.LISTS[name]
-            tabs = dict(
-                pair.split("=") for pair in LISTS[name][0].partition("?")[2].split("&") if pair
-            )
-            wish = source.read_wish({**tabs, **{key: str(value) for key, value in query.items()}})
+            wish = source.read_wish(query)
             del sent[:]
             source.list_rows(wish, cursor=None, size=30)
             for statement, parameters in sent:

@@ -30,6 +30,7 @@ from opsapp.subscriptions.stopping import Going, Stopped
 from tests.factories import accounts
 from tests.factories.payments import BY, make_everything_due
 from tests.factories.subscriptions import go_to, make_subscription, pass_time, renew, subscription
+from tests.waiting import join
 
 WORKER = Actor("worker", "test")
 NO_FUNDS = {"declines": {"REJECT_CARD_PAYMENT": 1.0}}
@@ -302,11 +303,13 @@ def test_cancels_and_charges_at_the_same_moment_end_paid_before_or_refunded(app,
                 found = list(db.session.scalars(ready))
             charging.execute_attempts(found, by=WORKER)
 
-    threads = [threading.Thread(target=run, args=[v]) for v in (cancel_each, renew, charge_each)]
+    threads = [
+        threading.Thread(daemon=True, target=run, args=[v])
+        for v in (cancel_each, renew, charge_each)
+    ]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    join(*threads)
     assert troubles == []
     work()
     assert {subscription(id_).status for id_ in ids} == {"cancelled"}
@@ -349,7 +352,7 @@ def test_a_charge_that_is_made_between_the_two_locks_of_a_cancel_is_waited_for(
                 is_over.wait(0.5)  # its payment is held while the cancel looks for payments
             db.session.remove()
 
-    charges = threading.Thread(target=charge)
+    charges = threading.Thread(daemon=True, target=charge)
 
     def charged_meanwhile(id_):
         if not recorded.is_set():
@@ -361,7 +364,7 @@ def test_a_charge_that_is_made_between_the_two_locks_of_a_cancel_is_waited_for(
     cancel(subscription_id)
     when_confirmed = column(Payment, "status")
     is_over.set()
-    charges.join()
+    join(charges)
     work()
     assert (when_confirmed, kept_at(gateway)) == (["paid"], 9900)
 

@@ -210,7 +210,7 @@ def test_a_screen_that_is_not_true_any_more_is_refused(gateway):
 
 def test_two_people_who_confirm_at_once_make_one_change(gateway, app):
     id_ = paid_subscription()
-    wish, ready = ChangeWish(quantity=2), Barrier(2)
+    wish, ready = ChangeWish(quantity=2), Barrier(2, timeout=60)
     seen = look(id_, quantity=2).fingerprint
 
     def confirm(_person: int) -> bool:

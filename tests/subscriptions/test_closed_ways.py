@@ -32,6 +32,7 @@ from tests.factories.subscriptions import (
     renew,
     subscription,
 )
+from tests.waiting import join
 
 WORKER = Actor("worker", "test")
 NO_FUNDS = {"declines": {"REJECT_CARD_PAYMENT": 1.0}}
@@ -175,12 +176,12 @@ def test_cancelling_and_charging_at_the_same_moment_do_not_deadlock(app, gateway
         "switches": lambda: switch_method(subscription_id, payment_method_id=new, by=BY),
     }
     threads = [
-        threading.Thread(target=click, args=[verb], name=name) for name, verb in verbs.items()
+        threading.Thread(daemon=True, target=click, args=[verb], name=name)
+        for name, verb in verbs.items()
     ]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    join(*threads)
     assert troubles == []
 
 
@@ -230,11 +231,10 @@ def test_two_batches_that_settle_the_same_subscriptions_crosswise_do_not_deadloc
                 db.session.remove()
 
     monkeypatch.setattr(queries, "lock_subscriptions", meeting)
-    threads = [threading.Thread(target=write_down, args=[batch]) for batch in batches]
+    threads = [threading.Thread(daemon=True, target=write_down, args=[batch]) for batch in batches]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    join(*threads)
     assert troubles == []
 
 

@@ -166,6 +166,24 @@ def test_a_new_method_ends_a_suspension_before_it_is_charged(gateway):
     assert state(subscription_id) == ("past_due", 1)
 
 
+def test_what_is_paid_after_a_new_method_revived_it_closes_its_tickets(gateway):
+    subscription_id = make_subscription()
+    gateway.faults(**NO_FUNDS)
+    renew()
+    for days in (1, 3, 1):
+        work()
+        pass_time(timedelta(days=days, minutes=1))
+    assert column(Ticket, "status") == ["open"]
+    gateway.faults()
+    method_id = make_method(subscription(subscription_id).customer_id)
+    with transaction():
+        switch_method(subscription_id, payment_method_id=method_id, by=BY)
+    assert column(Ticket, "status") == ["open"]
+    work()
+    assert column(Payment, "status") == ["paid"]
+    assert column(Ticket, "status") == ["resolved"]
+
+
 def test_a_paused_debt_is_not_collected_by_hand(gateway):
     subscription_id = make_subscription()
     gateway.faults(**STOPPED)
