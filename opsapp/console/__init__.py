@@ -12,6 +12,7 @@ from opsapp.console import (
     bulk,
     calendar,
     cash_receipts,
+    cells,
     consents,
     counts,
     customers,
@@ -21,6 +22,7 @@ from opsapp.console import (
     failures,
     frame,
     gateways,
+    glossary,
     home,
     jobs,
     lists,
@@ -57,7 +59,7 @@ from opsapp.console import (
 from opsapp.kernel.money import BIGINT_MAX
 
 NOUNS = (
-    home, search, lists, signing_in, preferences, counts, parts, payments,
+    home, search, lists, signing_in, preferences, counts, glossary, parts, payments,
     orders, order_page, cash_receipts, refunds, deposits, uncertain,
     subscriptions, recovery, recovery_policies, subscription_changes, plans, sellers,
     customers, notes, points, notifications,
@@ -80,6 +82,7 @@ def install(app: Flask) -> None:
     app.config["BOOTSTRAP_SERVE_LOCAL"] = True
     Bootstrap5(app)
     frame.install(app)
+    app.jinja_env.globals["cells"] = cells
     access.install(app)
     console = Blueprint("console", __name__, url_prefix="/console")
     for noun in NOUNS:

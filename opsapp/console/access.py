@@ -74,7 +74,10 @@ def visitor() -> Visitor:
 
 
 def find_visitor() -> Visitor | None:
-    return visitor() if current_user.is_authenticated else None
+    if "visitor" not in g:  # a page asks dozens of times
+        g.visitor = visitor() if current_user.is_authenticated else None
+    known: Visitor | None = g.visitor
+    return known
 
 
 def may(permission: Permission) -> bool:

@@ -23,5 +23,10 @@ def show_list() -> str:
         record(entry, by=access.current_actor())
     opened = lists.open_list("audit")
     return render_template(
-        "console/audit/list.html", seal=reading_log.find_last_seal(), **opened.values
+        "console/audit/list.html",
+        frame=opened.frame,
+        wish=opened.wish,
+        page=opened.page,
+        seal=reading_log.find_last_seal(opened.page),
+        names=reading_log.names_of(opened.page),
     )

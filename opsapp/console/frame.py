@@ -1,16 +1,12 @@
 """What surrounds every page: request id, language, theme, headers, the line in the access log."""
 
-import hashlib
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
 import structlog
-from babel.dates import format_timedelta
 from flask import (
     Flask,
     Response,
@@ -20,13 +16,14 @@ from flask import (
     g,
     render_template,
     request,
-    url_for,
 )
+from jinja2.runtime import Context
 from markupsafe import Markup
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from opsapp.console import (
     access,
+    addresses,
     bulk_words,
     help_words,
     ledger_words,
@@ -40,6 +37,7 @@ from opsapp.console import (
 )
 from opsapp.kernel import clock, locale, log
 from opsapp.kernel.clock import seoul_date
+from opsapp.kernel.db import keep_while_reading, stop_keeping
 from opsapp.kernel.ids import new_ref
 from opsapp.kernel.locale import gettext as _
 from opsapp.kernel.masking import mask_account, mask_email, mask_name, mask_phone
@@ -72,12 +70,29 @@ LOCALE_COOKIE = "opsapp_locale"
 COUNTED = r"(?:failure (?P<nth>\d+): )?(?P<code>[A-Z][A-Z0-9_]{3,})(?:, attempt (?P<last>\d+))?"
 
 
+class Values(Context):
+    """What a template knows. No function of ours asks for it, so none is looked at for that."""
+
+    def call(
+        self,
+        function: Callable[..., Any],
+        /,
+        *args: Any,
+        _loop_vars: Any = None,
+        _block_vars: Any = None,
+        **kwargs: Any,
+    ) -> Any:
+        return function(*args, **kwargs)
+
+
 def install(app: Flask) -> None:
     app.config["SEND_FILE_MAX_AGE_DEFAULT"] = FILES_KEPT_S
     if proxies := current().proxy_count:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     app.before_request(_open)
     app.after_request(_close)
+    app.teardown_request(lambda _error: stop_keeping())
+    app.jinja_env.context_class = Values
     app.jinja_env.globals.update(_globals())
     app.jinja_env.filters.update(_filters())
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -181,6 +196,8 @@ def _open() -> None:
     g.began = time.perf_counter()
     g.request_id = new_ref("req", pairs=6)
     log.origin.set(log.Origin(request.remote_addr or "", g.request_id))
+    if request.method == "GET":
+        keep_while_reading()
     chosen = request.cookies.get(LOCALE_COOKIE, "ko")
     if request.path.startswith("/console"):
         known = access.find_visitor()
@@ -241,6 +258,8 @@ def _globals() -> dict[str, Any]:
         "receipt_words": order_words,
         "because": because,
         "now": now,
+        "standing": standing,
+        "url_for": addresses.address,
         "real_now": lambda: datetime.now(UTC),
         "hint": hint,
         "explain": explain,
@@ -248,8 +267,8 @@ def _globals() -> dict[str, Any]:
         "presets": presets,
         "mode": current().mode,
         "shop_name": current().shop_name,
-        "asset": _asset,
-        "bootstrap_file": _bootstrap_file,
+        "asset": addresses.asset,
+        "bootstrap_file": addresses.bootstrap_file,
         "navigation": navigation.groups,
         "purpose_here": purpose_here,
     }
@@ -265,7 +284,7 @@ def _filters() -> dict[str, Any]:
         "kst_with_utc": locale.kst_with_utc,
         "kst_day": locale.kst_day,
         "ago": lambda moment, since=None: locale.ago(moment, now=since or now()),
-        "span": lambda length: format_timedelta(length, locale=locale.current_locale.get()),
+        "span": locale.span,
         "money": lambda minor, currency="KRW": Money(int(minor), currency),
         "mask_name": mask_name,
         "mask_email": mask_email,
@@ -280,32 +299,20 @@ def _context() -> dict[str, Any]:
         "may": access.may,
         "locale": locale.current_locale.get(),
         "here": request.full_path.rstrip("?"),
-        "link": _link,
+        "link": addresses.link,
     }
 
 
-def _link(**changes: Any) -> str:
-    """This list with some of its query string changed; None drops a name."""
-    kept: dict[str, Any] = request.args.to_dict()
-    kept.pop("cursor", None)
-    wanted = {name: value for name, value in (kept | changes).items() if value not in (None, "")}
-    # Names of the query string are a stranger's: url_for would take `_scheme` as an option of its.
-    query = urlencode(wanted)
-    address = url_for(str(request.endpoint), **(request.view_args or {}))
-    return f"{address}?{query}" if query else address
+def standing(template: str) -> Markup:
+    """A part of the frame that shows one role the same on one screen whoever looks: drawn once.
 
-
-def _asset(name: str) -> str:
-    return url_for("static", filename=name, v=_fingerprint(f"{current_app.static_folder}/{name}"))
-
-
-def _bootstrap_file(name: str) -> str:
-    folder = current_app.blueprints["bootstrap"].static_folder
-    return url_for("bootstrap.static", filename=name, v=_fingerprint(f"{folder}/{name}"))
-
-
-@lru_cache(maxsize=64)
-def _fingerprint(file: str) -> str:
-    """A changed file has another address; `opsapp doctor` names what is missing."""
-    path = Path(file)
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:10] if path.exists() else "missing"
+    Its template is given no visitor and must not ask for one.
+    """
+    known = access.find_visitor()
+    role, language = known.role if known else "", locale.current_locale.get()
+    kept: dict[Any, Markup] = current_app.extensions.setdefault("standing parts", {})
+    key = template, role, language, request.endpoint, addresses.root()
+    if key not in kept:
+        part = current_app.jinja_env.get_template(template).render()
+        kept[key] = Markup(part)  # noqa: S704 - escaped when rendered
+    return kept[key]

@@ -9,9 +9,8 @@ from urllib.parse import parse_qsl, urlencode
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from opsapp.console import access, cell_words, forms, frame, list_words, words
+from opsapp.console import access, forms, frame, list_words
 from opsapp.console.access import requires
-from opsapp.console.status_words import Word
 from opsapp.insights.listing import ListSource, get_list
 from opsapp.insights.listing_columns import Column
 from opsapp.kernel.clock import seoul_date
@@ -113,14 +112,6 @@ class ListFrame:
 
     def address(self, view: View) -> str:
         return address_of(view)
-
-    def tell(self, table: str, value: str) -> str:
-        return cell_words.tell(table, value)
-
-    def word(self, table: str, value: str) -> Word:
-        """How a status is shown that is not one of a single table."""
-        found = cell_words.WORDS.get(table, {}).get(value)
-        return found if isinstance(found, Word) else words.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +263,15 @@ def count(view_id: int) -> str:
     page = source.list_rows(wish, cursor=None, size=COUNTED_MAX)
     has_more = page.next_cursor is not None
     return render_template("console/lists/_count.html", count=len(page.rows), has_more=has_more)
+
+
+@routes.get("/<name>/<any(columns, saving):part>")
+@requires(Permission.VIEW)
+def show_menu(name: str, part: str) -> str:
+    """What few ask for: which columns to show, and how to keep the filters as a view."""
+    _source(name)
+    here = f"{url_for(PAGES[name][0])}?{urlencode(request.args.to_dict())}".rstrip("?")
+    return render_template("console/lists/_menu.html", part=part, frame=frame_of(name), here=here)
 
 
 @routes.post("/<name>/arrangement")

@@ -59,9 +59,14 @@ Answer = str | Response | tuple[str, int]
 def show_list() -> str:
     opened = lists.open_list("refunds")
     totals = listing_refunds.sum_refunds(opened.wish) if opened.page.rows else None
-    names = staff.names_of_actors(row.requested_by for row in opened.page.rows)
-    values = opened.values | {"totals": totals, "names": names}
-    return render_template("console/refunds/list.html", **values)
+    return render_template(
+        "console/refunds/list.html",
+        frame=opened.frame,
+        wish=opened.wish,
+        page=opened.page,
+        totals=totals,
+        names=listing_refunds.names_of(opened.page),
+    )
 
 
 @routes.post("/payments/<id:payment_id>/refunds/review")

@@ -26,6 +26,7 @@ Answer = str | Response | tuple[str, int]
 BECAUSE_LENGTH = range(5, 301)
 SNOOZED_TO_HOUR = 9
 CHOSEN_MAX = 500
+ROWS = 25  # with an act in each of them; a page weighs 40 kB at most
 BIGINT_DIGITS = 19
 REQUEST_ID_LENGTH = range(16, 65)
 _ACT = "any(take,put_back,go_on,wait,reopen,snooze,priority,hand_over,note):action"
@@ -38,7 +39,7 @@ def show_list() -> str:
     return render_template(
         "console/tickets/list.html",
         frame=frame_of("tickets"),
-        page=listing_tickets.list_tickets(wish, cursor=request.args.get("cursor")),
+        page=listing_tickets.list_tickets(wish, cursor=request.args.get("cursor"), size=ROWS),
         wish=wish,
         tabs=TABS,
         me=access.visitor().account_id,

@@ -75,6 +75,7 @@ _ROWS = "rows_"
 _OPEN = "opsapp.transaction_open"
 _AFTER_COMMIT = "opsapp.after_commit"
 _KEPT = "opsapp.kept"
+_KEPT_READING = "opsapp.kept_while_reading"
 _WITHOUT_WAITING = text("SET LOCAL synchronous_commit TO off")
 
 
@@ -102,6 +103,8 @@ def transaction(*, durable: bool = True) -> Iterator[None]:
             session.connection().execute(_WITHOUT_WAITING)
         yield
         session.commit()
+        if _KEPT_READING in session.info:  # what is read next is of the same moment
+            session.info[_KEPT_READING].update(session.info[_KEPT])
     except BaseException:
         session.rollback()
         raise
@@ -141,10 +144,22 @@ def after_commit(callback: Callable[[], None]) -> None:
 
 
 def kept_in_transaction() -> dict[str, Any]:
-    """What is true for the length of the open transaction; outside one nothing is kept."""
+    """What is true for the length of the open transaction.
+
+    Outside one nothing is kept, but where `keep_while_reading` was called.
+    """
     info = db.session().info
-    kept: dict[str, Any] = info[_KEPT] if info.get(_OPEN) else {}
+    kept: dict[str, Any] = info[_KEPT] if info.get(_OPEN) else info.get(_KEPT_READING, {})
     return kept
+
+
+def keep_while_reading() -> None:
+    """Reads outside a transaction have one moment as well, until `stop_keeping`."""
+    db.session().info[_KEPT_READING] = {}
+
+
+def stop_keeping() -> None:
+    db.session().info.pop(_KEPT_READING, None)
 
 
 def require_transaction() -> None:

@@ -5,12 +5,12 @@ The locale belongs to the context: a door sets it per request, a worker per mess
 """
 
 from contextvars import ContextVar
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from babel.dates import format_timedelta
+from babel.dates import TIMEDELTA_UNITS, format_timedelta
 from babel.messages.pofile import read_po
 
 from opsapp.kernel.clock import SEOUL
@@ -20,6 +20,7 @@ LOCALES = ("ko", "en")
 ROOT = Path(__file__).parents[2]
 # In a checkout beside the packages, in a wheel inside (hatch_build.py).
 FOLDERS = (Path(__file__).parents[1] / "_locale", ROOT / "locale")
+NEXT_UNIT_FROM = 0.85  # of the larger unit, as Babel has it
 
 current_locale: ContextVar[str] = ContextVar("current_locale", default="ko")
 
@@ -67,8 +68,33 @@ def kst_day(moment: datetime | date) -> str:
 
 def ago(moment: datetime, *, now: datetime) -> str:
     """`5분 전`, `in 3 hours`; whole units, the largest that fits."""
+    return _largest_unit(moment - now, True)
+
+
+def span(length: timedelta) -> str:
+    """`5분`, `3 hours`; whole units, the largest that fits."""
+    return _largest_unit(length, False)
+
+
+def _largest_unit(length: timedelta, has_direction: bool) -> str:
+    """As Babel's format_timedelta says it, which takes long, so that each text is made once."""
+    seconds = length.days * 86_400 + length.seconds
+    name, unit_s = next(
+        unit for unit in TIMEDELTA_UNITS if abs(seconds) / unit[1] >= NEXT_UNIT_FROM or unit[1] == 1
+    )
+    count = max(round(abs(seconds) / unit_s), 1) if seconds else 0
+    return _units(-count if seconds < 0 else count, name, has_direction, current_locale.get())
+
+
+@lru_cache(maxsize=2048)
+def _units(count: int, name: str, has_direction: bool, locale: str) -> str:
+    unit_s = dict(TIMEDELTA_UNITS)[name]
     return format_timedelta(
-        moment - now, granularity="second", add_direction=True, locale=current_locale.get()
+        timedelta(seconds=count * unit_s),
+        granularity=cast(Any, name),
+        threshold=float("inf"),  # no larger unit
+        add_direction=has_direction,
+        locale=locale,
     )
 
 

@@ -1,11 +1,24 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Interval,
+    Select,
+    and_,
+    bindparam,
+    cast,
+    func,
+    select,
+    true,
+)
 from sqlalchemy.orm import load_only
 
-from opsapp.kernel.db import db, locked
+from opsapp.kernel.db import db, execute_plain, locked
 from opsapp.kernel.errors import NotFound
 from opsapp.settings import current
 from opsapp.staff.models import SignInTry, StaffAccount, StaffSession
@@ -55,8 +68,15 @@ class AccountRow:
 
 def find_visitor(token_hash: bytes) -> Visitor | None:
     """The owner of a sign-in that is neither ended, idle for too long nor too old."""
+    found = execute_plain(_visitors(), {"token_hash": token_hash} | _lengths()).one_or_none()
+    known: tuple[Any, ...] | None = found and tuple(found)
+    return Visitor(*known) if known else None
+
+
+@cache  # every request of the console asks it
+def _visitors() -> Select[*tuple[Any, ...]]:
     clock = func.clock_timestamp()
-    found = db.session.execute(
+    return (
         select(
             StaffSession.id,
             StaffAccount.id,
@@ -65,16 +85,15 @@ def find_visitor(token_hash: bytes) -> Visitor | None:
             StaffAccount.role,
             StaffAccount.locale,
             StaffAccount.theme,
-            func.extract("epoch", clock - StaffSession.last_seen_at),
+            cast(func.extract("epoch", clock - StaffSession.last_seen_at), Double),
         )
         .join(StaffAccount, StaffAccount.id == StaffSession.account_id)
         .where(
-            StaffSession.token_hash == token_hash,
+            StaffSession.token_hash == bindparam("token_hash"),
             StaffAccount.status == AccountStatus.ACTIVE.value,
             _is_alive(),
         )
-    ).one_or_none()
-    return None if found is None else Visitor(*found[:-1], seen_s_ago=float(found[-1]))
+    )
 
 
 def find_credentials(email: str) -> Credentials | None:
@@ -149,7 +168,8 @@ def list_accounts() -> list[AccountRow]:
             func.coalesce(sessions.c.count, 0),
         )
         .outerjoin(sessions, sessions.c.account_id == StaffAccount.id)
-        .order_by(StaffAccount.email)
+        .order_by(StaffAccount.email),
+        _lengths(),
     )
     return [AccountRow(*row) for row in rows]
 
@@ -191,9 +211,17 @@ def _is_open() -> ColumnElement[bool]:
 
 
 def _is_alive() -> ColumnElement[bool]:
+    """Asks for the parameters of `_lengths`."""
     clock = func.clock_timestamp()
     return and_(
         StaffSession.ended_at.is_(None),
-        StaffSession.last_seen_at > clock - timedelta(seconds=current().session_idle_s),
-        StaffSession.created_at > clock - timedelta(seconds=current().session_life_s),
+        StaffSession.last_seen_at > clock - bindparam("idle", type_=Interval),
+        StaffSession.created_at > clock - bindparam("life", type_=Interval),
     )
+
+
+def _lengths() -> dict[str, timedelta]:
+    return {
+        "idle": timedelta(seconds=current().session_idle_s),
+        "life": timedelta(seconds=current().session_life_s),
+    }

@@ -1,11 +1,13 @@
 """Saved views and arrangements as one account may see them."""
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, bindparam, func, or_, select
 
 from opsapp.kernel.crypto import unseal
-from opsapp.kernel.db import db, locked
+from opsapp.kernel.db import db, execute_plain, locked
 from opsapp.kernel.errors import NotFound
 from opsapp.staff.models import ListArrangement, SavedView, StaffAccount, StaffPreference
 
@@ -42,14 +44,29 @@ def context_of(ref: str) -> str:
 
 def find_arrangement(account_id: int, role: str, list_name: str) -> Arrangement:
     """All that a list page must know of its reader, in one statement."""
+    asked = {"account_id": account_id, "role": role, "list_name": list_name}
+    rows = execute_plain(_arrangements(), asked).all()
+    views = [_read(row, row.owner, account_id) for row in rows if row.id]
+    first = rows[0] if rows else None
+    return Arrangement(
+        columns=tuple(first.arranged or ()) if first else (),
+        density=(first.density if first else None) or "normal",
+        default_view_id=first.default_view_id if first else None,
+        views=tuple(views),
+    )
+
+
+@cache  # every list page asks it
+def _arrangements() -> Select[*tuple[Any, ...]]:
+    account_id: BindParameter[int] = bindparam("account_id")
+    list_name: BindParameter[str] = bindparam("list_name")
     owner = select(StaffAccount.id, StaffAccount.name).subquery()
-    is_seen = or_(SavedView.account_id == account_id, SavedView.shared_with.in_([role, EVERYONE]))
-    rows = db.session.execute(
+    return (
         select(
             ListArrangement.columns.label("arranged"),
             ListArrangement.density,
             ListArrangement.default_view_id,
-            SavedView,
+            *SavedView.__table__.c,
             owner.c.name.label("owner"),
         )
         .select_from(StaffAccount)
@@ -60,29 +77,29 @@ def find_arrangement(account_id: int, role: str, list_name: str) -> Arrangement:
                 ListArrangement.list_name == list_name,
             ),
         )
-        .outerjoin(SavedView, and_(SavedView.list_name == list_name, is_seen))
+        .outerjoin(SavedView, and_(SavedView.list_name == list_name, _is_seen()))
         .outerjoin(owner, owner.c.id == SavedView.account_id)
         .where(StaffAccount.id == account_id)
         .order_by((SavedView.account_id == account_id).desc(), SavedView.id)
         .limit(SHOWN_MAX)
-    ).all()
-    views = [_read(row.SavedView, row.owner, account_id) for row in rows if row.SavedView]
-    first = rows[0] if rows else None
-    return Arrangement(
-        columns=tuple(first.arranged or ()) if first else (),
-        density=(first.density if first else None) or "normal",
-        default_view_id=first.default_view_id if first else None,
-        views=tuple(views),
+    )
+
+
+def _is_seen() -> ColumnElement[bool]:
+    """Asks for the parameters account_id and role."""
+    return or_(
+        SavedView.account_id == bindparam("account_id"),
+        SavedView.shared_with.in_([bindparam("role"), EVERYONE]),
     )
 
 
 def get_view(view_id: int, account_id: int, role: str) -> View:
     """Raises NotFound, also for one that this account is not shown."""
-    is_seen = or_(SavedView.account_id == account_id, SavedView.shared_with.in_([role, EVERYONE]))
     row = db.session.execute(
         select(SavedView, StaffAccount.name)
         .join(StaffAccount, StaffAccount.id == SavedView.account_id)
-        .where(SavedView.id == view_id, is_seen)
+        .where(SavedView.id == view_id, _is_seen()),
+        {"account_id": account_id, "role": role},
     ).one_or_none()
     if row is None:
         raise NotFound(noun="saved view", id=view_id)
@@ -120,7 +137,8 @@ def list_dismissed(account_id: int) -> list[str]:
     return db.session.scalars(wanted).one_or_none() or []
 
 
-def _read(view: SavedView, owner: str, account_id: int) -> View:
+def _read(view: Any, owner: str, account_id: int) -> View:
+    """`view`: a SavedView, or a row of its columns."""
     return View(
         id=view.id,
         list_name=view.list_name,

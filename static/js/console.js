@@ -4,6 +4,16 @@
   const $$ = (query, from = document) => [...from.querySelectorAll(query)];
   const body = document.body;
 
+  Object.assign(htmx.config, {
+    includeIndicatorStyles: false, allowEval: false, allowScriptTags: false, historyCacheSize: 0,
+    responseHandling: [
+      { code: "204", swap: false },
+      { code: "[23]..", swap: true },
+      { code: "409|422", swap: true, error: false },
+      { code: "[45]..", swap: false, error: true },
+    ],
+  });
+
   // Notes: gone after a while, unless somebody is at them; a fault stays until it is put away.
   const csrf = () => JSON.parse(body.getAttribute("hx-headers"))["X-CSRFToken"];
   function element(tag, values, ...inside) {
@@ -72,6 +82,12 @@
     $("th[scope=row] a", row)?.click();
   });
 
+  function help() {
+    const rest = $("#help [data-rest]");
+    if (rest?.dataset.rest && !rest.firstChild) htmx.ajax("GET", rest.dataset.rest, { target: rest });
+    $("#help").showModal();
+  }
+
   const isTyping = (target) => target.matches("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
   const keys = {
     "/": () => $("#seek")?.focus(),
@@ -79,7 +95,7 @@
     k: () => move(-1),
     x: mark,
     e: () => press("e"),
-    "?": () => $("#help").showModal(),
+    "?": help,
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
@@ -94,7 +110,7 @@
 
   // Panels: opened by a button, shut by their own, by Esc and by a click beside them.
   document.addEventListener("click", (event) => {
-    if (event.target.closest("[data-help]")) $("#help").showModal();
+    if (event.target.closest("[data-help]")) help();
     const opener = event.target.closest("[data-opens]");
     if (opener) document.getElementById(opener.dataset.opens)?.showModal();
     event.target.closest("[data-shut]")?.closest(".toast-note")?.remove();
@@ -270,6 +286,15 @@
     }
   }
   setInterval(tick, 1000);
+
+  // A moment to the second, in Seoul and in UTC, for whoever points at it.
+  document.addEventListener("pointerover", (event) => {
+    const time = event.target.closest?.("time[datetime]:not([title], [data-clock])");
+    const at = time ? Date.parse(time.dateTime) : NaN;
+    if (Number.isNaN(at)) return;
+    const [seoul, utc] = [9 * 3600e3, 0].map((offset) => new Date(at + offset).toISOString());
+    time.title = `${seoul.slice(0, 10)} ${seoul.slice(11, 19)} KST (${utc.slice(11, 16)} UTC)`;
+  });
 
   // htmx: nobody polls for a hidden page; a lost server is said, not swallowed.
   body.addEventListener("htmx:confirm", (event) => {

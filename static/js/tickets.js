@@ -5,9 +5,9 @@
     if (event.target.matches("input, textarea, select, [contenteditable]")) return;
     if (document.querySelector("dialog[open]")) return;
     const row = document.activeElement.closest("tbody tr");
-    const form = row ? row.querySelector("form[data-take]") : document.querySelector("aside form[data-take]");
-    if (!form) return;
+    const button = (row ?? document.querySelector("aside"))?.querySelector("[data-take]");
+    if (!button) return;
     event.preventDefault();
-    form.requestSubmit();
+    button.click();
   });
 })();

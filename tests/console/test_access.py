@@ -14,7 +14,7 @@ VALUES = {
     "order_id": 1, "leg_id": 1, "seller_id": 1, "key_id": 1,
     "adjustment_id": 1, "recovery_id": 1, "policy_id": 1, "run_id": 1,
     "endpoint_id": 1, "delivery_id": 1, "approval_id": 1, "subject_type": "customer",
-    "export_id": 1, "macro_id": 1, "row_id": 1, "view_id": 1, "name": "payments",
+    "export_id": 1, "macro_id": 1, "row_id": 1, "view_id": 1, "name": "payments", "part": "columns",
 }  # fmt: skip
 ACTIONS = {
     "console.ticket_macros.set_active": "retire",

@@ -22,12 +22,13 @@ def test_no_name_in_an_address_becomes_an_option_of_the_links(cs, scene, query):
     for noun in LISTS:
         page = cs.get(f"/console/{noun}/?{query}")
         assert page.status_code == 200, noun
-        assert [link for link in HREF.findall(page.text) if not link.startswith(("/", "#"))] == []
+        links = HREF.findall(page.text)
+        assert [link for link in links if not link.startswith(("/", "#", "?"))] == []
 
 
 def test_a_link_keeps_the_filters_of_its_list(cs, scene):
     page = cs.get("/console/payments/?q=a%26b&tab=failed").text
-    assert "/console/payments/?q=a%26b&amp;tab=approved" in page
+    assert 'href="?q=a%26b&amp;tab=approved"' in page
 
 
 @pytest.mark.parametrize("day", ["9999-12-31", "0001-01-01", "1899-12-31"])

@@ -48,7 +48,7 @@ def test_every_screen_opens_in_both_languages_within_its_size(as_role, scene):
             page = admin.get(path)
             assert page.status_code == 200, (path, page.text[-500:])
             assert f'<html lang="{locale}"' in page.text
-            sizes[path] = len(page.data)
+            sizes[locale, path] = len(page.data)
     assert max(sizes.values()) <= 40_000, sizes
 
 
