@@ -28,7 +28,7 @@ install: $(VENV)/.installed $(HTMX) ## the .venv with everything that running ne
 test-deps: $(VENV)/.test-installed browser ## what tests need on top: test packages, a browser
 
 test: check browser ## the whole suite: static checks, then every test
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 check: $(VENV)/.test-installed ## static only: ruff, mypy, import contracts, house rules
 	$(BIN)/ruff check .

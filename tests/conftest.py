@@ -5,11 +5,11 @@ Each test gets a database of its own, cloned from a migrated template.
 """
 
 import base64
+import gc
 import os
 import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -20,9 +20,24 @@ from opsapp import create_app
 from opsapp.kernel import schema
 from opsapp.kernel.db import db
 from opsapp.settings import Settings
+from tests import compiled_once
+from tests.clones import Clones, named, open_clones
 from tests.servers import Servers, start_servers
 
 KEY = base64.b64encode(bytes(32)).decode()
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: looking through it for garbage again and again finds none."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patches:
+        compiled_once.remember(patches)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -37,19 +52,23 @@ def template(servers: Servers) -> Iterator[str]:
     name = f"opsapp_template_{secrets.token_hex(4)}"
     with psycopg.connect(servers.database_url, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name}")
-        schema.migrate(_named(servers.database_url, name))
+        schema.migrate(named(servers.database_url, name))
         yield name
         connection.execute(f"DROP DATABASE {name}")
 
 
+@pytest.fixture(scope="session")
+def clones(servers: Servers, template: str) -> Iterator[Clones]:
+    with open_clones(servers.database_url, template) as opened:
+        yield opened
+
+
 @pytest.fixture
-def database_url(servers: Servers, template: str) -> Iterator[str]:
+def database_url(servers: Servers, clones: Clones) -> Iterator[str]:
     """A fresh database, as its owner sees it."""
-    name = f"opsapp_test_{secrets.token_hex(4)}"
-    with psycopg.connect(servers.database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        yield _named(servers.database_url, name)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    name = clones.take()
+    yield named(servers.database_url, name)
+    clones.give_back(name)
 
 
 @pytest.fixture
@@ -129,7 +148,3 @@ def environment(settings: Settings) -> Callable[[], dict[str, str]]:
         )
 
     return build
-
-
-def _named(url: str, database: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))

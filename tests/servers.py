@@ -10,10 +10,12 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from opsapp.kernel.processes import ProcessSpec, end, spawn
 from tests import embedded_servers
 
 START_LIMIT_S = 20
@@ -47,15 +49,17 @@ def free_port() -> int:
 @contextmanager
 def _sandbox(folder: str) -> Iterator[str]:
     port = free_port()
-    command = [sys.executable, "-m", "sandbox", "--port", str(port), "--data", folder]
-    process = subprocess.Popen(command)
+    command = (sys.executable, "-m", "sandbox", "--port", str(port), "--data", folder)
+    # Ends with this process, however that ends.
+    spec = ProcessSpec(name="sandbox", argv=command, stop_within_s=10)
+    with Path(f"{folder}.log").open("ab") as output:
+        process = spawn(spec, output)
     url = f"http://127.0.0.1:{port}"
     try:
         _wait_until_answers(f"{url}/_sandbox/health", process)
         yield url
     finally:
-        process.terminate()
-        process.wait(10)
+        end(process, spec)
 
 
 def _wait_until_answers(url: str, process: subprocess.Popen[bytes]) -> None:

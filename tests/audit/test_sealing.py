@@ -110,7 +110,9 @@ def test_eight_writers_beside_a_sealer_lose_no_entry_and_double_none(
 ) -> None:
     stop = threading.Event()
     writers = [
-        threading.Thread(target=keep_writing, args=(database_url, stop, seed * 100 + number))
+        threading.Thread(
+            daemon=True, target=keep_writing, args=(database_url, stop, seed * 100 + number)
+        )
         for number in range(8)
     ]
     for writer in writers:
@@ -126,8 +128,7 @@ def test_eight_writers_beside_a_sealer_lose_no_entry_and_double_none(
         waiting.until(is_enough, limit_s=60)
     finally:
         stop.set()
-        for writer in writers:
-            writer.join()
+        waiting.join(*writers)
     seal_all()
     sealed = Counter(entry for seal in seals() for entry in seal.entry_ids)
     written = [row[0] for row in owner.execute("SELECT id FROM audit_entries")]

@@ -156,7 +156,7 @@ def bring_up(folder: Path) -> Up:
     )
     until(lambda: ready_file.exists() or process.poll() is not None, limit_s=90)
     if process.poll() is not None:
-        pytest.fail(str(process.communicate()[0]))
+        pytest.fail(str(process.communicate(timeout=60)[0]))
     return Up(process, ready_file)
 
 

@@ -9,6 +9,7 @@ from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import db, transaction
 from tests.factories.payments import make_customer
 from tests.factories.subscriptions import pass_time
+from tests.waiting import join
 
 BY = Actor("staff", "7")
 WEEK = timedelta(days=7)
@@ -123,9 +124,8 @@ def test_two_uses_at_once_are_one(app, customer):
                 outcomes.append(None)
             db.session.remove()
 
-    hands = [threading.Thread(target=hand) for _ in range(4)]
+    hands = [threading.Thread(daemon=True, target=hand) for _ in range(4)]
     for each in hands:
         each.start()
-    for each in hands:
-        each.join()
+    join(*hands)
     assert sum(outcome is not None for outcome in outcomes) == 1

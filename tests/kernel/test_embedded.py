@@ -67,7 +67,7 @@ def test_postgres_killed_comes_back_at_the_same_address_with_what_was_committed(
         connection.execute("CREATE TABLE kept AS SELECT 7 AS figure")
         connection.commit()
         first.process.kill()
-        first.process.wait()
+        first.process.wait(30)
         with start_postgres(folder) as second:
             assert second.url == first.url
             with psycopg.connect(second.url) as again:
@@ -78,7 +78,7 @@ def test_redis_killed_comes_back_at_the_same_address_with_what_it_was_told(folde
     with start_redis(folder) as first, Redis.from_url(first.url) as client:
         client.set("kept", "7")
         first.process.kill()
-        first.process.wait()
+        first.process.wait(30)
         with start_redis(folder) as second, Redis.from_url(second.url) as again:
             assert second.url == first.url
             assert again.get("kept") == b"7"

@@ -140,7 +140,7 @@ def test_a_killed_child_is_restarted_and_reported_and_the_others_are_left_alone(
 def test_a_killed_supervisor_leaves_nothing_behind(tree: Tree) -> None:
     pids = [pid for several in tree.pids().values() for pid in several]
     tree.process.kill()
-    tree.process.communicate()
+    tree.process.communicate(timeout=30)
     until(lambda: not any(is_alive(pid) for pid in pids))
 
 

@@ -15,6 +15,7 @@ from opsapp.orders.models import Order
 from opsapp.orders.placing import LineWish, NewOrder, place_order, place_orders
 from opsapp.payments.models import Payment
 from tests.factories.payments import BY, make_customer, make_method
+from tests.waiting import join
 
 
 def order(ref: str = "o-1", *, amount: int = 15_000, customer_id: int = 0) -> NewOrder:
@@ -77,11 +78,10 @@ def test_a_double_click_places_one_order(app):
         with app.app_context():
             placed.append(place(wish))
 
-    clicks = [threading.Thread(target=click) for _ in range(4)]
+    clicks = [threading.Thread(daemon=True, target=click) for _ in range(4)]
     for each in clicks:
         each.start()
-    for each in clicks:
-        each.join()
+    join(*clicks)
     assert len(placed) == 4
     assert len(set(placed)) == 1
 

@@ -31,6 +31,7 @@ from opsapp.staff.rules import Role
 from tests.factories.carts import Cart, goods, place
 from tests.factories.payments import BY, make_everything_due
 from tests.factories.staff import make_account
+from tests.waiting import join
 
 AGENT = Actor("staff", "7")
 
@@ -241,11 +242,12 @@ def test_200_pairs_of_agents_never_give_back_more_than_was_paid(app):
         payment_refunding.execute_refunds([refund_id], by=BY)
         return refund_id
 
-    agents = [threading.Thread(target=agent, args=(act,)) for act in (on_order, on_payment)]
+    agents = [
+        threading.Thread(daemon=True, target=agent, args=(act,)) for act in (on_order, on_payment)
+    ]
     for each in agents:
         each.start()
-    for each in agents:
-        each.join()
+    join(*agents, limit_s=240)
     assert len(outcomes) == 400
     with transaction():
         payment = db.session.get_one(Payment, leg.payment.id)

@@ -26,6 +26,7 @@ from opsapp.payments.models import Attempt, Decision, Refund
 from opsapp.tickets.models import Ticket
 from opsapp.tickets.opening import NewTicket, open_tickets
 from tests.factories import payments as make
+from tests.waiting import join
 
 BY = Actor("staff", "7")
 WORKER = Actor("worker", "test")
@@ -157,11 +158,10 @@ def test_two_people_who_decide_at_once_do_it_once(app, stuck):
                 outcomes.append(refused)
             db.session.remove()
 
-    people = [threading.Thread(target=person, args=[wish]) for wish in wishes]
+    people = [threading.Thread(daemon=True, target=person, args=[wish]) for wish in wishes]
     for each in people:
         each.start()
-    for each in people:
-        each.join()
+    join(*people)
     assert sum(isinstance(outcome, int) for outcome in outcomes) == 1
     assert sum(isinstance(o, (NotUncertain, EvidenceChanged)) for o in outcomes) == 1
     with transaction():

@@ -21,6 +21,7 @@ from opsapp.payments.errors import (
 from opsapp.payments.models import Payment, Refund
 from opsapp.tickets.models import Ticket
 from tests.factories import payments as make
+from tests.waiting import join
 
 BY = Actor("staff", "7")
 WORKER = Actor("worker", "test")
@@ -135,11 +136,10 @@ def test_two_agents_at_once_never_refund_more_than_was_paid(app, gateway):
                     outcomes.append(refused)
             db.session.remove()
 
-    agents = [threading.Thread(target=agent) for _ in range(2)]
+    agents = [threading.Thread(daemon=True, target=agent) for _ in range(2)]
     for each in agents:
         each.start()
-    for each in agents:
-        each.join()
+    join(*agents)
     assert sum(isinstance(outcome, int) for outcome in outcomes) == 10
     with transaction():
         pending = db.session.scalars(select(Payment.refund_pending_minor)).all()
@@ -204,10 +204,11 @@ def test_one_form_sent_to_many_payments_at_once_refunds_one_of_them(app, gateway
                 outcomes.append(refused)
             db.session.remove()
 
-    hands = [threading.Thread(target=send, args=[payment_id]) for payment_id in payment_ids]
+    hands = [
+        threading.Thread(daemon=True, target=send, args=[payment_id]) for payment_id in payment_ids
+    ]
     for hand in hands:
         hand.start()
-    for hand in hands:
-        hand.join()
+    join(*hands)
     assert sum(isinstance(outcome, int) for outcome in outcomes) == 1
     assert len(outcomes) == 8

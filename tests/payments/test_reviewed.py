@@ -24,7 +24,7 @@ def won(minor):
 
 def together(app, *works):
     """Each in a thread of its own, at the same moment; what was refused."""
-    line, refused = threading.Barrier(len(works)), []
+    line, refused = threading.Barrier(len(works), timeout=60), []
 
     def run(work):
         with app.app_context():

@@ -126,7 +126,7 @@ def test_a_gateway_in_trouble_holds_up_no_rows_of_another(app):
 
 
 def test_two_processes_on_one_circuit_lose_no_answer_and_share_three_probes(app, rest_is_over):
-    together = Barrier(8)
+    together = Barrier(8, timeout=60)
 
     def in_a_thread(act: Callable[[], Any]) -> Any:
         with app.app_context():
@@ -149,7 +149,7 @@ def test_two_processes_on_one_circuit_lose_no_answer_and_share_three_probes(app,
 
 
 def test_first_trouble_seen_by_many_at_once_makes_one_row(app, owner):
-    together = Barrier(6)
+    together = Barrier(6, timeout=60)
 
     def fail(_number: int) -> None:
         with app.app_context():

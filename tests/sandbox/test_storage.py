@@ -6,6 +6,7 @@ from pathlib import Path
 import httpx2
 
 from tests.sandbox.conftest import SandboxStarter, Shop
+from tests.waiting import join
 
 
 def test_everything_answered_survives_a_kill(start_sandbox: SandboxStarter) -> None:
@@ -73,13 +74,14 @@ def test_no_answered_charge_is_lost_in_a_storm(start_sandbox: SandboxStarter) ->
             if len(answered) > 150:
                 enough.set()
 
-    threads = [threading.Thread(target=charge_until_killed, args=(n,)) for n in range(8)]
+    threads = [
+        threading.Thread(daemon=True, target=charge_until_killed, args=(n,)) for n in range(8)
+    ]
     for thread in threads:
         thread.start()
     assert enough.wait(20)
     sandbox.restart()
-    for thread in threads:
-        thread.join()
+    join(*threads)
     shop.reconnect()
     for order_id, content in answered.items():
         assert shop.get(f"payments/orders/{order_id}").content == content

@@ -49,7 +49,13 @@ def work(app: Flask, redis: Redis, settings: Any) -> Callable[[str], None]:
 
     def run(queue: str) -> None:
         connection = Redis.from_url(settings.redis_url)
-        hints.new_worker(queue, connection).work(burst=True, logging_level="CRITICAL")
+        # It listens to the signals that end a worker, and would go on doing so ever after.
+        handlers = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            hints.new_worker(queue, connection).work(burst=True, logging_level="CRITICAL")
+        finally:
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
         connection.close()
 
     return run

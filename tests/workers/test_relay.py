@@ -89,7 +89,7 @@ def test_a_relay_outlives_a_redis_that_goes_and_comes_back_empty(
     [lost] = make_payments(1)
     until(lambda: count_waiting(BULK) == 1)
     process.kill()
-    process.wait()
+    process.wait(30)
     [written_meanwhile] = make_payments(1)
     process = spawn(forgetful, subprocess.DEVNULL)
     until(jobs.redis_answers)
