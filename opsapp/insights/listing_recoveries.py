@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
@@ -175,6 +176,7 @@ def situation_of(card: Any) -> Situation:
     )
 
 
+@cache
 def _cards() -> Select[Any]:
     told = (
         select(Notice.kind, Notice.created_at, Notice.status)
@@ -215,6 +217,7 @@ def _cards() -> Select[Any]:
     )
 
 
+@cache
 def _is_sent() -> ColumnElement[bool]:
     live = [status.value for status in (*ATTEMPT_OPEN, AttemptStatus.NEEDS_HUMAN)]
     is_out = or_(Attempt.status != AttemptStatus.READY.value, Attempt.first_sent_at.is_not(None))
@@ -225,6 +228,7 @@ def _is_sent() -> ColumnElement[bool]:
     )
 
 
+@cache
 def _stage() -> ColumnElement[str]:
     waits_for_staff = Recovery.next_step.in_([Next.WAIT_PERSON.value, Next.WAIT_BUDGET.value])
     return case(
@@ -235,6 +239,7 @@ def _stage() -> ColumnElement[str]:
     )
 
 
+@cache
 def _is_of_concern() -> ColumnElement[bool]:
     """What a person may have to look after: a suspension that was lifted is none of it."""
     is_open = Recovery.status.in_([status.value for status in OPEN])

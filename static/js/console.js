@@ -83,8 +83,8 @@
   });
 
   function help() {
-    const rest = $("#help [data-rest]");
-    if (rest?.dataset.rest && !rest.firstChild) htmx.ajax("GET", rest.dataset.rest, { target: rest });
+    const words = $("#help [data-words]");
+    if (words?.dataset.words && !words.firstChild) htmx.ajax("GET", words.dataset.words, { target: words });
     $("#help").showModal();
   }
 

@@ -5,7 +5,7 @@
     if (event.target.matches("input, textarea, select, [contenteditable]")) return;
     if (document.querySelector("dialog[open]")) return;
     const row = document.activeElement.closest("tbody tr");
-    const button = (row ?? document.querySelector("aside"))?.querySelector("[data-take]");
+    const button = row ? row.querySelector("[data-take]") : document.querySelector("aside [data-take]");
     if (!button) return;
     event.preventDefault();
     button.click();

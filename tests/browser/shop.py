@@ -19,9 +19,8 @@ from tests.waiting import until
 
 T = TypeVar("T")
 
-MANY = 500
-FEW = 20
-PRICES = {"MANY": 9_900, "FEW": 29_000, "RENEW": 15_000, "PAUSE": 12_000, "BUYER": 19_000}
+MANY = 500  # of each of two kinds
+PRICES = {"MANY": 9_900, "MORE": 29_000, "RENEW": 15_000, "PAUSE": 12_000, "BUYER": 19_000}
 DEAR = 390_000  # more than customer service may give back alone
 BY = Actor("cli", "tests")
 
@@ -110,7 +109,7 @@ class Shop:
 
 @contextmanager
 def opened() -> Iterator[Shop]:
-    """One failed day behind it: MANY and FEW renewals declined, and those of people with names."""
+    """One failed day behind it: twice MANY renewals declined, and those of people with names."""
     with _alone(), installed() as house:
         shop = Shop(house)
         day = datetime.now(UTC).date() + timedelta(days=1)
@@ -128,8 +127,7 @@ def opened() -> Iterator[Shop]:
 
 def _contracts(shop: Shop) -> list[dict[str, Any]]:
     """Due tomorrow; PAUSE and BUYER are due later and fail nothing."""
-    due = [(f"MANY{n}", f"손님{n}", 1) for n in range(MANY)]
-    due += [(f"FEW{n}", f"손님{n}", 1) for n in range(FEW)]
+    due = [(f"{kind}{n}", f"손님{n}", 1) for kind in ("MANY", "MORE") for n in range(MANY)]
     due += [(f"RENEW{n}", "김래원", 1) for n in (0, 1)]
     due += [(f"PAUSE{n}", "이서연", 9) for n in (0, 1)]
     due += [(f"BUYER{n}", "박하늘", 9) for n in (0, 1)]

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.browser.hands import Hands, Keys, Mouse
-from tests.browser.shop import DEAR, FEW, MANY, PRICES, Shop, opened
+from tests.browser.shop import DEAR, MANY, PRICES, Shop, opened
 
 HANDS = {"mouse": Mouse, "keys": Keys}
 STEPS = os.environ.get("OPSAPP_STEPS_FILE")  # where the steps of each journey are written
@@ -139,7 +139,7 @@ def test_a_second_person_agrees_to_what_the_first_may_not_give_back_alone(
 
 
 def test_all_failures_that_fit_a_filter_are_retried_in_one_go(shop, sit_down, number, note):
-    kind, many = (("MANY", MANY), ("FEW", FEW))[number]
+    kind = ("MANY", "MORE")[number]
     hands = sit_down("cs")
     page = hands.page
     hands.press(page.locator("nav.rail a[href='/console/payments/']"))
@@ -151,7 +151,7 @@ def test_all_failures_that_fit_a_filter_are_retried_in_one_go(shop, sit_down, nu
     page.wait_for_url("**amount_to=**")
     hands.choose(page.locator("select#act"), "retry")
     hands.press(page.locator("button[name=scope][value=all]"))
-    expect(page.locator("[aria-labelledby=effect]")).to_contain_text(f"{many:,}")
+    expect(page.locator("[aria-labelledby=effect]")).to_contain_text(f"{MANY:,}")
     hands.fill(page.locator("#because"), "한도 초기화 후 재시도")
     hands.press(page.locator("form.box button.btn-primary, form.box button.btn-danger"))
     page.wait_for_url("**/console/jobs/bulk/**")
@@ -161,7 +161,7 @@ def test_all_failures_that_fit_a_filter_are_retried_in_one_go(shop, sit_down, nu
         "SELECT count(*) FROM recoveries r JOIN customers c ON c.id = r.customer_id"
         " WHERE c.customer_ref ~ %s AND r.status = 'recovered'"
     )
-    shop.wait(recovered, f"^{kind}[0-9]+$", to_be=many)
+    shop.wait(recovered, f"^{kind}[0-9]+$", to_be=MANY)
 
 
 def test_a_customer_is_found_by_the_initial_consonants_of_the_name(sit_down, note):

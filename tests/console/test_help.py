@@ -25,7 +25,7 @@ def test_each_screen_says_in_one_line_what_it_is_for(house):
 
 
 def test_the_help_holds_the_purpose_of_the_screen_and_the_words(cs):
-    address = re.search(r'data-rest="([^"]+)"', cs.get("/console/jobs/").text)[1]
+    address = re.search(r'data-words="([^"]+)"', cs.get("/console/jobs/").text)[1]
     page = cs.get(address).text
     assert page.count("대기열과 작업자 상태, 밀린 작업을 확인합니다.") >= 1
     assert "돈이 빠져나갔는지 알 수 없는 상태입니다." in page
