@@ -114,8 +114,8 @@ cause_type changed_by channel cluster cohort columns created_by credit_account c
 debit_account decided_by delivery_id density failure_class first6 flow format from_state
 gateway_name gateway_order_id hash_en hash_ko idempotency_key interval issued_by job kind
 last4 leg lifted_by list_name locale made_by medium method method_kind misconfigured
-next_step object_key object_ref object_type on_failure opened_by outcome password_hash path pushed_by
-placed_by prefix priority purpose queue receipt_key recorded_by ref report request_id
+next_step object_key object_ref object_type on_failure opened_by outcome password_hash path
+placed_by prefix priority purpose pushed_by queue receipt_key recorded_by ref report request_id
 requested_by retry_mode role seen shared_with source status subclass subject_type sums terms
 text_hash theme to_state trace_id type version_num written_by zone
 """
