@@ -1,13 +1,14 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Subquery, func, select, tuple_
+from sqlalchemy import Date, Select, Subquery, bindparam, func, select, tuple_
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from opsapp.catalog.models import Plan, PlanVersion, Seller
-from opsapp.kernel.db import db, locked
+from opsapp.kernel.db import as_array, db, execute_plain, is_among, locked
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.money import Money
 
@@ -39,7 +40,9 @@ def list_plans_by_code(codes: Sequence[str]) -> dict[str, Plan]:
 
 def list_terms_on(plan_ids: Sequence[int], day: date) -> dict[int, Terms]:
     """Terms of these plans on a Seoul day, by plan; an unknown plan is not in the answer."""
-    return {terms.plan_id: terms for terms in _terms_on(day, Plan.id.in_(sorted(set(plan_ids))))}
+    named = {"day": day, "ids": as_array(sorted(set(plan_ids)))}
+    found: list[Any] = list(execute_plain(_terms_of_named(), named))
+    return {row[0]: Terms(*row) for row in found}
 
 
 def list_terms_of(versions: Collection[tuple[int, int]]) -> dict[tuple[int, int], Terms]:
@@ -57,7 +60,8 @@ def list_terms_of(versions: Collection[tuple[int, int]]) -> dict[tuple[int, int]
 
 def list_all_terms_on(day: date) -> list[Terms]:
     """Of every plan, by name: there are as many as a shop can show."""
-    return sorted(_terms_on(day), key=lambda terms: (terms.name, terms.plan_id))
+    found: list[Any] = list(execute_plain(_terms_on(), {"day": day}))
+    return sorted((Terms(*row) for row in found), key=lambda terms: (terms.name, terms.plan_id))
 
 
 def get_plan(plan_id: int) -> Plan:
@@ -180,9 +184,11 @@ def _terms(plan: Plan, version: PlanVersion | None) -> Terms:
     )
 
 
-def _terms_on(day: date, *conditions: Any) -> list[Terms]:
-    version = _version_on(day)
-    statement = select(
+@cache
+def _terms_on() -> Select[*tuple[Any, ...]]:
+    """As `Terms` has them, on the parameter `day`."""
+    version = _version_on_day()
+    return select(
         Plan.id,
         Plan.name,
         Plan.interval,
@@ -193,10 +199,14 @@ def _terms_on(day: date, *conditions: Any) -> list[Terms]:
         func.coalesce(version.c.trial_days, 0),
         version.c.term_periods,
     ).outerjoin(version, version.c.plan_id == Plan.id)
-    return [Terms(*row) for row in db.session.execute(statement.where(*conditions))]
 
 
-def _version_on(day: date) -> Subquery:
+@cache
+def _terms_of_named() -> Select[*tuple[Any, ...]]:
+    return _terms_on().where(is_among(Plan.id, "ids"))
+
+
+def _version_on_day() -> Subquery:
     return (
         select(
             PlanVersion.plan_id,
@@ -206,7 +216,7 @@ def _version_on(day: date) -> Subquery:
             PlanVersion.term_periods,
         )
         .ext(distinct_on(PlanVersion.plan_id))
-        .where(PlanVersion.effective_on <= day)
+        .where(PlanVersion.effective_on <= bindparam("day", type_=Date()))
         .order_by(PlanVersion.plan_id, PlanVersion.effective_on.desc())
         .subquery()
     )

@@ -12,7 +12,7 @@ from opsapp.kernel.db import transaction
 from opsapp.kernel.errors import OpsError
 from opsapp.staff import queries as staff
 from opsapp.staff.rules import Permission
-from opsapp.subscriptions import catching_up, running, selecting
+from opsapp.subscriptions import catching_up, finding_runs, running
 
 routes = Blueprint("runs", __name__, url_prefix="/jobs/runs")
 
@@ -117,6 +117,6 @@ def _review(run_id: int, action: str, refused: str = "") -> str:
         action=action,
         told=run_words,
         is_allowed=ACTIONS.get(run.row.status) == action,
-        waiting=len(selecting.list_unsent_payments(run_id)),
+        waiting=len(finding_runs.list_unsent_payments(run_id)),
         refused=refused,
     )

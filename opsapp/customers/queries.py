@@ -248,6 +248,15 @@ def lock_method_by_key(gateway_name: str, billing_key_index: bytes) -> PaymentMe
 
 def lock_claimable(method_ids: Sequence[int]) -> list[ClaimableMethod]:
     """Methods that nobody holds; rows another worker is just claiming are passed over."""
+    rows = db.session.execute(_lock_claimable(), {"ids": as_array(method_ids)})
+    return [
+        ClaimableMethod(method, customer_ref, customer_key_sealed, now)
+        for method, customer_ref, customer_key_sealed, now in rows
+    ]
+
+
+@cache
+def _lock_claimable() -> Select[*tuple[Any, ...]]:
     claimable = (
         select(
             PaymentMethod,
@@ -257,17 +266,13 @@ def lock_claimable(method_ids: Sequence[int]) -> list[ClaimableMethod]:
         )
         .join(Customer, Customer.id == PaymentMethod.customer_id)
         .where(
-            PaymentMethod.id.in_(method_ids),
+            is_among(PaymentMethod.id, "ids"),
             PaymentMethod.status.in_([status.value for status in OPEN]),
             is_claimable(PaymentMethod),
         )
         .order_by(PaymentMethod.id)
     )
-    rows = db.session.execute(locked(claimable, of=PaymentMethod, skip=True))
-    return [
-        ClaimableMethod(method, customer_ref, customer_key_sealed, now)
-        for method, customer_ref, customer_key_sealed, now in rows
-    ]
+    return locked(claimable, of=PaymentMethod, skip=True)
 
 
 def find_link(token_hash: bytes, *, purpose: str) -> OneTimeLink | None:

@@ -1,12 +1,13 @@
 """Reads of notices, of their deliveries and of edited texts."""
 
 from collections.abc import Collection, Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, and_, func, select, tuple_
 
 from opsapp.customers.models import Customer
-from opsapp.kernel.db import db, locked
+from opsapp.kernel.db import as_array, db, execute_plain, is_among, locked
 from opsapp.kernel.turns import is_claimable
 from opsapp.notifications.models import Notice, NoticeDelivery, NoticeTemplate, WaitingReport
 from opsapp.notifications.states import ENDED, OPEN, NoticeStatus
@@ -62,7 +63,7 @@ def count_open_about(kinds: Collection[str], subject_type: str, subject_ids: Seq
 
 def list_sendable(notice_ids: Sequence[int]) -> list[Any]:
     """What decides through which channel each would go now."""
-    return list(db.session.execute(_sendable(_ADDRESSED, notice_ids)))
+    return list(execute_plain(_sendable(_ADDRESSED), {"ids": as_array(notice_ids)}))
 
 
 def lock_sendable(notice_ids: Sequence[int]) -> list[Any]:
@@ -70,8 +71,7 @@ def lock_sendable(notice_ids: Sequence[int]) -> list[Any]:
 
     Rows that another worker is just claiming are passed over.
     """
-    sendable = _sendable((*_ADDRESSED, *_WORDED), notice_ids)
-    return list(db.session.execute(locked(sendable, of=Notice, skip=True)))
+    return list(execute_plain(_lock_sendable(), {"ids": as_array(notice_ids)}))
 
 
 def lock_called_back(notice_ids: Sequence[int]) -> frozenset[int]:
@@ -186,12 +186,18 @@ def lock_versions(kind: str, medium: str) -> list[NoticeTemplate]:
     return list(db.session.scalars(locked(versions.order_by(NoticeTemplate.version.desc()))))
 
 
-def _sendable(columns: Sequence[Any], notice_ids: Sequence[int]) -> Select[*tuple[Any, ...]]:
+@cache
+def _lock_sendable() -> Select[*tuple[Any, ...]]:
+    return locked(_sendable((*_ADDRESSED, *_WORDED)), of=Notice, skip=True)
+
+
+@cache
+def _sendable(columns: tuple[Any, ...]) -> Select[*tuple[Any, ...]]:
     return (
         select(*columns)
         .join(Customer, Customer.id == Notice.customer_id)
         .where(
-            Notice.id.in_(notice_ids),
+            is_among(Notice.id, "ids"),
             Notice.status.in_([status.value for status in OPEN]),
             is_claimable(Notice),
         )

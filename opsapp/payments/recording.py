@@ -7,17 +7,25 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import structlog
-from sqlalchemy import func, update
+from sqlalchemy import Update, func, update
 
 from opsapp.failures.noting import note_unmapped
 from opsapp.gateways.values import Answer, ChargeRequest, Flow, Outcome, as_log_fields
 from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.crypto import seal
-from opsapp.kernel.db import bulk_update, db, within_transaction
+from opsapp.kernel.db import (
+    as_array,
+    bulk_update,
+    db,
+    execute_plain,
+    is_among,
+    within_transaction,
+)
 from opsapp.kernel.events import announce
 from opsapp.kernel.masking import mask_account
 from opsapp.kernel.states import RowMove
@@ -310,10 +318,15 @@ def _read_messages(judged: Sequence[_Judged]) -> None:
         if claim.request.flow is not Flow.BILLING or verdict.status in _ASKED
     ]
     if told:
-        waiting = update(GatewayEvent).where(
-            GatewayEvent.attempt_id.in_(told), GatewayEvent.status == EventStatus.STORED.value
-        )
-        db.session.execute(waiting.values(due_at=func.ops_now(), hinted_at=None))
+        execute_plain(_read_what_waits(), {"ids": as_array(told)})
+
+
+@cache
+def _read_what_waits() -> Update:
+    waiting = update(GatewayEvent).where(
+        is_among(GatewayEvent.attempt_id, "ids"), GatewayEvent.status == EventStatus.STORED.value
+    )
+    return waiting.values(due_at=func.ops_now(), hinted_at=None)
 
 
 def _note_unmapped(judged: Sequence[_Judged]) -> None:

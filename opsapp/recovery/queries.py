@@ -47,9 +47,7 @@ def list_in_force() -> list[InForce]:
     kept = kept_in_transaction()
     found: list[InForce] | None = kept.get(_ACTIVE)
     if found is None:
-        active = select(RecoveryPolicy).where(RecoveryPolicy.status == PolicyStatus.ACTIVE.value)
-        rows = db.session.scalars(active.order_by(RecoveryPolicy.cohort))
-        found = kept[_ACTIVE] = [in_force(row) for row in rows]
+        found = kept[_ACTIVE] = [in_force(row) for row in db.session.scalars(_in_force())]
     return found
 
 
@@ -76,6 +74,12 @@ def list_policies_by_id(policy_ids: Sequence[int]) -> dict[int, InForce]:
         rows = db.session.scalars(select(RecoveryPolicy).where(RecoveryPolicy.id.in_(missing)))
         found |= {row.id: in_force(row) for row in rows}
     return found
+
+
+@cache
+def _in_force() -> Select[RecoveryPolicy]:
+    active = select(RecoveryPolicy).where(RecoveryPolicy.status == PolicyStatus.ACTIVE.value)
+    return active.order_by(RecoveryPolicy.cohort)
 
 
 def in_force(row: RecoveryPolicy) -> InForce:

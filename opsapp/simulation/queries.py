@@ -7,7 +7,7 @@ from sqlalchemy import DateTime, Select, Text, cast, func, literal, select, unio
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from opsapp.customers.models import Customer, PaymentMethod
-from opsapp.kernel.db import db
+from opsapp.kernel.db import db, execute_plain
 from opsapp.kernel.turns import is_open
 from opsapp.ledger.models import LedgerTransfer
 from opsapp.notifications.models import Notice
@@ -27,7 +27,7 @@ SWEEPS = (RENEW, ANNOUNCE, END, LIFT, RECOVER)
 
 def list_next_moments() -> dict[str, datetime]:
     """By table, and by sweep of the scheduler: when it has something to do next."""
-    found = db.session.execute(_NEXT)
+    found = execute_plain(_NEXT)
     return {row.name: row.at.astimezone(UTC) for row in found if row.at is not None}
 
 

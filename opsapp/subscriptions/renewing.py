@@ -21,6 +21,7 @@ from opsapp.settings import current
 from opsapp.subscriptions import (
     announcing,
     applying_changes,
+    finding_runs,
     gating,
     pausing,
     queries,
@@ -74,7 +75,7 @@ def room_left() -> int:
     """How many more payments may be made now: none while staff hold a run, or while as many as
     the settings allow wait for a worker.
     """
-    if selecting.has_paused_run():
+    if finding_runs.has_paused_run():
         return 0
     most = current().unsent_max
     return most - selecting.count_unsent(clock.now(), most=most)

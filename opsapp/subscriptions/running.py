@@ -9,7 +9,7 @@ from opsapp.kernel.db import bulk_insert, within_transaction
 from opsapp.kernel.errors import Invalid, NotFound
 from opsapp.kernel.log import Entry, record
 from opsapp.payments import holding
-from opsapp.subscriptions import selecting, tallying
+from opsapp.subscriptions import finding_runs, selecting, tallying
 from opsapp.subscriptions.errors import RunMoveRefused
 from opsapp.subscriptions.models import BillingRun
 from opsapp.subscriptions.states import RUN, RunStatus
@@ -27,7 +27,7 @@ def join_run(now: datetime) -> int | None:
     A held run holds those of the days after it too: what it did not take up is theirs by then.
     """
     today = clock.seoul_date(now)
-    runs = selecting.lock_runs(today)
+    runs = finding_runs.lock_runs(today)
     if any(run.status == RunStatus.PAUSED for run in runs):
         return None
     todays = next((run for run in runs if run.run_on == today), None)
@@ -44,11 +44,11 @@ def close_runs() -> int:
     """Call the runs done of which nothing is left to do, and keep their report."""
     now = clock.now()
     today = clock.seoul_date(now)
-    finished = selecting.list_finished_runs(today, is_all_taken_up=not selecting.has_due(now))
+    finished = finding_runs.list_finished_runs(today, is_all_taken_up=not selecting.has_due(now))
     if not finished:
         return 0
     tallies = tallying.tally(finished, lately=now - LATELY)
-    for run in selecting.lock_runs(today):  # a handful: one a day
+    for run in finding_runs.lock_runs(today):  # a handful: one a day
         if run.id in finished and run.status == RunStatus.RUNNING:
             RUN.move(run, RunStatus.DONE, because="nothing is left to do", by=BY)
             run.ended_at = now
@@ -66,7 +66,7 @@ def pause_run(run_id: int, *, because: str, by: Actor) -> int:
     run = _lock_run(run_id)
     _move(run, RunStatus.PAUSED, because=because, by=by)
     return holding.hold(
-        selecting.list_unsent_payments(run_id), because="the billing run is paused", by=by
+        finding_runs.list_unsent_payments(run_id), because="the billing run is paused", by=by
     )
 
 
@@ -76,7 +76,7 @@ def resume_run(run_id: int, *, because: str, by: Actor) -> int:
     run = _lock_run(run_id)
     _move(run, RunStatus.RUNNING, because=because, by=by)
     return holding.let_go(
-        selecting.list_unsent_payments(run_id), because="the billing run goes on", by=by
+        finding_runs.list_unsent_payments(run_id), because="the billing run goes on", by=by
     )
 
 
@@ -99,7 +99,7 @@ def _start(today: date) -> int | None:
 
 
 def _lock_run(run_id: int) -> BillingRun:
-    run = selecting.lock_run(run_id)
+    run = finding_runs.lock_run(run_id)
     if run is None:
         raise NotFound(noun="billing run", id=run_id)
     return run

@@ -2,17 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
+    DateTime,
     Row,
     Select,
     and_,
+    bindparam,
     case,
-    exists,
     func,
     literal,
     or_,
@@ -22,24 +23,25 @@ from sqlalchemy import (
 from opsapp.catalog.models import Plan
 from opsapp.customers.models import Customer, PaymentMethod
 from opsapp.customers.states import MethodStatus
-from opsapp.kernel.db import db, locked
+from opsapp.kernel.db import db, execute_plain, locked
 from opsapp.payments.models import Attempt
 from opsapp.payments.states import AttemptStatus
 from opsapp.subscriptions import dating
 from opsapp.subscriptions.models import (
     AdvanceNotice,
-    BillingPeriod,
-    BillingRun,
     Subscription,
     SubscriptionChange,
 )
 from opsapp.subscriptions.queries import DEAD_METHODS
-from opsapp.subscriptions.states import CHARGEABLE, ChangeStatus, RunStatus
+from opsapp.subscriptions.states import CHARGEABLE, ChangeStatus
 
 # Of a daily plan there is only a day between two charges.
 HALF_A_DAY = timedelta(hours=12)
 # What is charged a little later than it was told needs no second message.
 LATER_MAX = timedelta(days=3)
+_NOW = bindparam("now", type_=DateTime(timezone=True))
+
+S = TypeVar("S", bound=Select[*tuple[Any, ...]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +58,7 @@ class Lead:
 
 def lock_due(now: datetime, lead: Lead, *, limit: int) -> list[Row[Any]]:
     """Due, announced in time, and with a method that works; rows of another run are passed over."""
-    due = (
-        select(*_RENEWED)
-        .join(PaymentMethod, PaymentMethod.id == Subscription.payment_method_id)
-        .join(Plan, Plan.id == Subscription.plan_id)
-        .where(
-            Subscription.next_due_at <= now,
-            is_renewable(),
-            or_(_was_told_by_agreement(lead), _told_at() <= now - _lead_of(lead)),
-        )
-        .order_by(Subscription.next_due_at, Subscription.id)
-        .limit(limit)
-    )
-    return list(db.session.execute(locked(due, of=Subscription, skip=True)))
+    return list(execute_plain(_lock_due(lead), {"now": now, "most": limit}))
 
 
 def lock_untold(now: datetime, lead: Lead, *, limit: int) -> list[Row[Any]]:
@@ -78,11 +68,7 @@ def lock_untold(now: datetime, lead: Lead, *, limit: int) -> list[Row[Any]]:
     is asked for, those that only wait for a channel are left out: it is at it.
     """
     told_id = _of_next_period(AdvanceNotice.id)
-    untold = or_(_told_at().is_(None), _told_at() > now - _lead_of(lead))
-    if not lead.lead:
-        untold = and_(untold, told_id.is_(None))
-    late = and_(Subscription.next_due_at <= now, not_told_by_agreement(lead), untold)
-    ids = _lock_renewable(late, limit=limit)
+    ids = list(execute_plain(_lock_untold(lead), {"now": now, "most": limit}).scalars())
     return _list_announced(ids, told_id.label("told_id"), _told_at().label("told_at"))
 
 
@@ -92,13 +78,9 @@ def lock_unannounced(now: datetime, until: datetime, lead: Lead, *, limit: int) 
     Rows have `told_id` and `told_at` of a message about the same sum and very nearly the same
     day, and `is_told`: the agreement itself told of it.
     """
-    coming = and_(
-        Subscription.next_due_at > now,
-        Subscription.next_due_at <= until,
-        ~Subscription.is_announced,
-    )
+    moments = {"now": now, "until": until, "most": limit}
     return _list_announced(
-        _lock_renewable(coming, limit=limit),
+        list(execute_plain(_lock_unannounced(), moments).scalars()),
         _of_next_period(AdvanceNotice.id, _SAME_DAY).label("told_id"),
         _of_next_period(AdvanceNotice.attempted_at, _SAME_DAY).label("told_at"),
         _was_told_by_agreement(lead).label("is_told"),
@@ -107,14 +89,7 @@ def lock_unannounced(now: datetime, until: datetime, lead: Lead, *, limit: int) 
 
 def lock_stranded(now: datetime, *, limit: int) -> list[Subscription]:
     """Due, but their method will never charge again by itself."""
-    stranded = (
-        select(Subscription)
-        .join(PaymentMethod, PaymentMethod.id == Subscription.payment_method_id)
-        .where(Subscription.next_due_at <= now, _is_stranded())
-        .order_by(Subscription.next_due_at, Subscription.id)
-        .limit(limit)
-    )
-    return list(db.session.scalars(locked(stranded, of=Subscription, skip=True)))
+    return list(db.session.scalars(_lock_stranded(), {"now": now, "most": limit}))
 
 
 def lock_behind(subscription_ids: Sequence[int], *, limit: int) -> list[Subscription]:
@@ -123,20 +98,6 @@ def lock_behind(subscription_ids: Sequence[int], *, limit: int) -> list[Subscrip
     if subscription_ids:
         behind = behind.where(Subscription.id.in_(subscription_ids))
     return list(db.session.scalars(locked(behind.order_by(Subscription.id).limit(limit))))
-
-
-def lock_runs(today: date) -> list[BillingRun]:
-    """Today's run and those of other days that are not done."""
-    runs = select(BillingRun).where(
-        or_(BillingRun.run_on == today, BillingRun.status != RunStatus.DONE.value)
-    )
-    return list(db.session.scalars(locked(runs.order_by(BillingRun.id))))
-
-
-def lock_run(run_id: int) -> BillingRun | None:
-    return db.session.scalars(
-        locked(select(BillingRun).where(BillingRun.id == run_id))
-    ).one_or_none()
 
 
 def lock_unheard(notice_ids: Sequence[int]) -> list[int]:
@@ -190,44 +151,6 @@ def count_unsent(now: datetime, *, most: int) -> int:
     return db.session.scalars(select(func.count()).select_from(waiting)).one()
 
 
-def has_paused_run() -> bool:
-    paused = exists().where(BillingRun.status == RunStatus.PAUSED.value)
-    return bool(db.session.scalars(select(paused)).one())
-
-
-def list_finished_runs(today: date, *, is_all_taken_up: bool) -> list[int]:
-    """Ids of running runs whose first attempts have all come to an end."""
-    first = (
-        select(Attempt.id)
-        .join(BillingPeriod, BillingPeriod.payment_id == Attempt.payment_id)
-        .where(
-            BillingPeriod.run_id == BillingRun.id,
-            Attempt.number == 1,
-            Attempt.status.in_([status.value for status in _UNDER_WAY]),
-        )
-        .exists()
-    )
-    done = select(BillingRun.id).where(BillingRun.status == RunStatus.RUNNING.value, ~first)
-    if not is_all_taken_up:
-        done = done.where(BillingRun.run_on < today)
-    return list(db.session.scalars(done.order_by(BillingRun.id)))
-
-
-def list_unsent_payments(run_id: int) -> list[int]:
-    """Payments of the run whose first attempt has never been sent."""
-    unsent = (
-        select(Attempt.payment_id)
-        .join(BillingPeriod, BillingPeriod.payment_id == Attempt.payment_id)
-        .where(
-            BillingPeriod.run_id == run_id,
-            Attempt.number == 1,
-            Attempt.status == AttemptStatus.READY.value,
-            Attempt.first_sent_at.is_(None),
-        )
-    )
-    return list(db.session.scalars(unsent))
-
-
 def list_untold_before(rows: Sequence[tuple[int, int]]) -> list[int]:
     """Announcements of these (subscription, period) that no channel has carried yet."""
     ids = [subscription_id for subscription_id, _ in rows]
@@ -269,7 +192,6 @@ def not_told_by_agreement(lead: Lead) -> ColumnElement[bool]:
 
 # The announced day, or very nearly.
 _SAME_DAY = AdvanceNotice.due_at > Subscription.next_due_at - LATER_MAX
-_UNDER_WAY = (AttemptStatus.READY, AttemptStatus.INFLIGHT, AttemptStatus.UNKNOWN)
 
 _RENEWED = (
     Subscription.id,
@@ -321,16 +243,51 @@ def _announced(*extra: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _lock_renewable(wanted: ColumnElement[bool], *, limit: int) -> list[int]:
-    """By the index of what is due; the rest of a row is read once it is ours."""
-    ids = (
-        select(Subscription.id)
-        .join(PaymentMethod, PaymentMethod.id == Subscription.payment_method_id)
-        .where(wanted, is_renewable())
-        .order_by(Subscription.next_due_at, Subscription.id)
-        .limit(limit)
+@lru_cache(maxsize=16)
+def _lock_due(lead: Lead) -> Select[*tuple[Any, ...]]:
+    told = or_(_was_told_by_agreement(lead), _told_at() <= _NOW - _lead_of(lead))
+    due = select(*_RENEWED).join(Plan, Plan.id == Subscription.plan_id)
+    return _lock_by_method(due, Subscription.next_due_at <= _NOW, is_renewable(), told)
+
+
+@lru_cache(maxsize=16)
+def _lock_untold(lead: Lead) -> Select[int]:
+    untold = or_(_told_at().is_(None), _told_at() > _NOW - _lead_of(lead))
+    if not lead.lead:
+        untold = and_(untold, _of_next_period(AdvanceNotice.id).is_(None))
+    late = and_(Subscription.next_due_at <= _NOW, not_told_by_agreement(lead), untold)
+    return _lock_renewable(late)
+
+
+@cache
+def _lock_unannounced() -> Select[int]:
+    coming = and_(
+        Subscription.next_due_at > _NOW,
+        Subscription.next_due_at <= bindparam("until", type_=DateTime(timezone=True)),
+        ~Subscription.is_announced,
     )
-    return list(db.session.scalars(locked(ids, of=Subscription, skip=True)))
+    return _lock_renewable(coming)
+
+
+@cache
+def _lock_stranded() -> Select[Subscription]:
+    return _lock_by_method(select(Subscription), Subscription.next_due_at <= _NOW, _is_stranded())
+
+
+def _lock_renewable(wanted: ColumnElement[bool]) -> Select[int]:
+    """By the index of what is due; the rest of a row is read once it is ours."""
+    return _lock_by_method(select(Subscription.id), wanted, is_renewable())
+
+
+def _lock_by_method(wanted: S, *conditions: ColumnElement[bool]) -> S:
+    """What is due first, first; rows of another run are passed over."""
+    rows = (
+        wanted.join(PaymentMethod, PaymentMethod.id == Subscription.payment_method_id)
+        .where(*conditions)
+        .order_by(Subscription.next_due_at, Subscription.id)
+        .limit(bindparam("most"))
+    )
+    return locked(rows, of=Subscription, skip=True)
 
 
 def _list_announced(ids: Sequence[int], *extra: ColumnElement[Any]) -> list[Row[Any]]:
