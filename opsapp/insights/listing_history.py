@@ -15,7 +15,7 @@ from sqlalchemy import (
 
 from opsapp.consents.models import Consent
 from opsapp.customers.models import PaymentMethod, StaffNote
-from opsapp.insights.reading_notes import Line, notes_line
+from opsapp.insights.lining_up import Line, log_line, notes_line
 from opsapp.insights.showing_payments import payment_behind
 from opsapp.kernel.log import AuditEntry
 from opsapp.kernel.paging import Page, page_of
@@ -97,20 +97,9 @@ def _placed(line: Line, source: str) -> Line:
 
 
 def _logged(subject_type: str, ids: Any) -> Line:
-    return select(
-        AuditEntry.at.label("at"),
-        AuditEntry.id.label("id"),
-        literal("log").label("source"),
-        AuditEntry.subject_type.label("subject_type"),
-        AuditEntry.subject_id.label("subject_id"),
-        AuditEntry.action.label("what"),
-        AuditEntry.to_state.label("to_state"),
-        AuditEntry.because.label("because"),
-        AuditEntry.actor.label("actor"),
-        AuditEntry.detail.label("detail"),
-    ).where(
-        AuditEntry.subject_type == subject_type,
-        AuditEntry.subject_id.in_(ids),
+    return log_line(
+        subject_type,
+        ids,
         or_(AuditEntry.to_state.is_(None), AuditEntry.to_state.not_in(_UNTOLD)),
         # Each has a line of its own kind.
         AuditEntry.action.not_in(("note.written", "consent.given")),

@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, cast, func, literal, null, select
+from sqlalchemy import Text, cast, func, select
 
 from opsapp.customers.models import StaffNote
 from opsapp.customers.noting import read_text
+from opsapp.insights.lining_up import notes_line
 from opsapp.kernel.db import db
 from opsapp.staff.models import StaffAccount
 
 NOTES_MAX = 30
-Line = Select[*tuple[Any, ...]]
 
 
 def read_notes(rows: Iterable[Any]) -> dict[int, str]:
@@ -21,27 +21,6 @@ def read_notes(rows: Iterable[Any]) -> dict[int, str]:
         for row in rows
         if row.source == "note"
     }
-
-
-def notes_line(*conditions: ColumnElement[bool]) -> Line:
-    """Notes in the shape of a line; their text stays sealed until read_notes."""
-    return select(
-        StaffNote.written_at.label("at"),
-        StaffNote.id.label("id"),
-        literal("note").label("source"),
-        StaffNote.subject_type,
-        StaffNote.subject_id,
-        literal("note").label("what"),
-        cast(null(), Text).label("to_state"),
-        literal("").label("because"),
-        StaffNote.written_by.label("actor"),
-        func.jsonb_build_object(
-            "sealed",
-            func.encode(StaffNote.text_sealed, "hex"),
-            "request_id",
-            StaffNote.request_id,
-        ).label("detail"),
-    ).where(*conditions)
 
 
 def list_notes(subject_type: str, subject_id: int) -> list[Any]:

@@ -9,8 +9,9 @@ from opsapp.cash_receipts import asking, queries as cash_receipts
 from opsapp.cash_receipts.models import CashReceipt
 from opsapp.cash_receipts.rules import METHOD_KINDS
 from opsapp.customers.models import Customer, PaymentMethod, StaffNote
+from opsapp.insights.lining_up import Line, log_line, notes_line
 from opsapp.insights.listing_deposits import list_cases_of, list_of_payment
-from opsapp.insights.reading_notes import notes_line, read_notes
+from opsapp.insights.reading_notes import read_notes
 from opsapp.kernel.db import db
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import AuditEntry
@@ -234,24 +235,9 @@ def _folded(rows: list[Any]) -> list[tuple[Any, int]]:
     return [(rows[index], count) for index, count in times.items()]
 
 
-def _logged(kind: str, ids: Any) -> Select[*tuple[Any, ...]]:
-    return select(
-        AuditEntry.at.label("at"),
-        AuditEntry.id.label("id"),
-        literal("log").label("source"),
-        AuditEntry.subject_type.label("subject_type"),
-        AuditEntry.subject_id.label("subject_id"),
-        AuditEntry.action.label("what"),
-        AuditEntry.to_state.label("to_state"),
-        AuditEntry.because.label("because"),
-        AuditEntry.actor.label("actor"),
-        AuditEntry.detail.label("detail"),
-    ).where(
-        AuditEntry.subject_type == kind,
-        AuditEntry.subject_id.in_(ids),
-        # The event and the note stand in the line themselves.
-        AuditEntry.action.not_in(("gateway_event.received", "note.written")),
-    )
+def _logged(kind: str, ids: Any) -> Line:
+    # The event and the note stand in the line themselves.
+    return log_line(kind, ids, AuditEntry.action.not_in(("gateway_event.received", "note.written")))
 
 
 def _told_by_gateway(attempt_ids: Any) -> Select[*tuple[Any, ...]]:
