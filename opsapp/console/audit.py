@@ -27,6 +27,6 @@ def show_list() -> str:
         frame=opened.frame,
         wish=opened.wish,
         page=opened.page,
-        seal=reading_log.find_last_seal(opened.page),
+        seal=reading_log.last_seal_of(opened.page),
         names=reading_log.names_of(opened.page),
     )

@@ -23,7 +23,7 @@ from opsapp.subscriptions.models import Subscription
 from opsapp.subscriptions.recovering import Situation
 from opsapp.subscriptions.states import SubscriptionStatus
 
-PAGE_SIZE = 30
+PAGE_SIZE = 20  # each row with its acts
 CARDS_MAX = 15  # of one column
 TIMELINE_MAX = 50
 CASES_MAX = 20
@@ -72,18 +72,25 @@ def list_recoveries(wish: BoardWish, *, cursor: str | None, size: int = PAGE_SIZ
 
 def list_columns(wish: BoardWish) -> list[Column]:
     """The latest cards of each stage, in one statement."""
-    place = func.row_number().over(partition_by=_stage(), order_by=Recovery.opened_at.desc())
-    total = func.count().over(partition_by=_stage())
-    placed = (
-        select(Recovery.id, place.label("place"), total.label("total"))
-        .where(*_filters(wish))
-        .subquery()
+    filtered = select(Recovery.id, Recovery.opened_at, _stage().label("stage"))
+    concerned = filtered.where(*_filters(wish)).cte("concerned")
+    totals = (
+        select(concerned.c.stage, func.count().label("total"))
+        .group_by(concerned.c.stage)
+        .subquery("totals")
     )
+    latest = (
+        select(concerned.c.id)
+        .where(concerned.c.stage == totals.c.stage)
+        .order_by(concerned.c.opened_at.desc(), concerned.c.id.desc())
+        .limit(CARDS_MAX)
+        .lateral("latest")
+    )
+    placed = select(latest.c.id, totals.c.total).join_from(totals, latest, true()).subquery()
     cards = (
         _cards()
         .add_columns(placed.c.total)
         .join(placed, placed.c.id == Recovery.id)
-        .where(placed.c.place <= CARDS_MAX)
         .order_by(Recovery.opened_at.desc(), Recovery.id.desc())
     )
     rows = list(db.session.execute(cards))

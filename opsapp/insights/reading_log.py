@@ -88,12 +88,17 @@ def names_of(page: Page[Any]) -> dict[str, str]:
     return {row.actor: row.actor_name for row in page.rows if row.actor_name is not None}
 
 
-def find_last_seal(page: Page[Any] | None = None) -> LastSeal | None:
-    """Out of a page of the log, which was told it, or asked for by itself."""
-    found = page.rows[0] if page and page.rows else db.session.execute(_last_seal()).one_or_none()
-    if found is None or found.seal_id is None:
+def find_last_seal() -> LastSeal | None:
+    found = db.session.execute(_last_seal()).one_or_none()
+    return None if found is None else LastSeal(*found)
+
+
+def last_seal_of(page: Page[Any]) -> LastSeal | None:
+    """A page of the log was told it with its rows."""
+    row = page.rows[0] if page.rows else None
+    if row is None or row.seal_id is None:
         return None
-    return LastSeal(found.seal_id, found.last_entry_id, found.sealed_at)
+    return LastSeal(row.seal_id, row.last_entry_id, row.sealed_at)
 
 
 def _last_seal() -> Select[*tuple[Any, ...]]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, literal, select, union_all
+from sqlalchemy import BigInteger, FromClause, Select, cast, func, literal, null, select, union_all
 
 from opsapp.customers.models import Customer
 from opsapp.insights import reading_wishes as reading
@@ -70,6 +70,7 @@ def list_desk(wish: DeskWish, *, cursor: str | None, size: int = PAGE_SIZE) -> P
     statement = (
         select(
             *desk.c,
+            *_amount(desk),
             Payment.ref.label("payment_ref"),
             Payment.title,
             Payment.method_kind,
@@ -127,6 +128,7 @@ def get_subject(kind: str, subject_id: int) -> DeskPicture:
     row = db.session.execute(
         select(
             *mine.c,
+            *_amount(mine),
             Payment.ref.label("payment_ref"),
             Payment.title,
             Payment.status.label("payment_status"),
@@ -170,6 +172,12 @@ def upcoming_looks(status: str, turns: int, due_at: datetime) -> list[datetime]:
     return looks
 
 
+def _amount(rows: FromClause) -> tuple[Any, ...]:
+    """Of a refund its own, of an attempt the payment's: joined to the few rows that are shown."""
+    minor = func.coalesce(rows.c.part_minor, Payment.amount_minor)
+    return minor.label("amount_minor"), Payment.currency
+
+
 def _parts(kind: str) -> list[Select[*tuple[Any, ...]]]:
     attempts = select(
         literal("attempt").label("kind"),
@@ -185,9 +193,8 @@ def _parts(kind: str) -> list[Select[*tuple[Any, ...]]]:
         Attempt.failure_code,
         Attempt.gateway_order_id,
         Attempt.gateway_key,
-        Payment.amount_minor,
-        Payment.currency,
-    ).join(Payment, Payment.id == Attempt.payment_id)
+        cast(null(), BigInteger).label("part_minor"),
+    )
     refunds = select(
         literal("refund").label("kind"),
         Refund.id.label("id"),
@@ -202,8 +209,7 @@ def _parts(kind: str) -> list[Select[*tuple[Any, ...]]]:
         Refund.failure_code,
         Attempt.gateway_order_id,
         Attempt.gateway_key,
-        Refund.amount_minor,
-        Refund.currency,
+        Refund.amount_minor.label("part_minor"),
     ).join(Attempt, Attempt.id == Refund.attempt_id)
     if kind:
         return [{"attempt": attempts, "refund": refunds}[kind]]

@@ -68,8 +68,9 @@ def policies_of(subscription_ids: Sequence[int]) -> dict[int, InForce]:
 
 
 def list_policies_by_id(policy_ids: Sequence[int]) -> dict[int, InForce]:
-    """Those in force cost no read."""
-    found = {row.id: row for row in list_in_force()}
+    """Those in force cost no read where they have been asked for."""
+    in_force_now: list[InForce] = kept_in_transaction().get(_ACTIVE, [])
+    found = {row.id: row for row in in_force_now}
     if missing := set(policy_ids) - set(found):
         rows = db.session.scalars(select(RecoveryPolicy).where(RecoveryPolicy.id.in_(missing)))
         found |= {row.id: in_force(row) for row in rows}
