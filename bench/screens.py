@@ -13,6 +13,7 @@ from pathlib import Path
 FOLDER = Path("build/screens")
 FAULTS = ("axe_violations", "csp_reports", "console_errors", "too_wide")
 TEST = "tests/browser/test_look.py"
+UNHURRIED = ("-o", "faulthandler_timeout=0")  # one test takes all the pictures, and much longer
 
 
 def main() -> int:
@@ -20,7 +21,7 @@ def main() -> int:
     for old in FOLDER.iterdir():
         old.unlink()
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", TEST, *sys.argv[1:]],
+        [sys.executable, "-m", "pytest", "-q", *UNHURRIED, TEST, *sys.argv[1:]],
         env=os.environ | {"OPSAPP_SCREENS_DIR": str(FOLDER.absolute())},
         check=False,
     )

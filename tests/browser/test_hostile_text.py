@@ -10,7 +10,8 @@ from tests.browser.screens import fill_in
 from tests.browser.test_look import settings as settings, world as world
 from tests.browser.test_paying import aside
 
-EVERY_TURN = bool(os.environ.get("OPSAPP_HOSTILE"))  # each payload in each field: 40 times as long
+# Each payload in each field, 40 times as long: to be run with `-o faulthandler_timeout=0`.
+EVERY_TURN = bool(os.environ.get("OPSAPP_HOSTILE"))
 TURNS = range(len(PAYLOADS)) if EVERY_TURN else (0,)
 TAKEN_IN = """() => [
   ...[...document.querySelectorAll("[data-hostile]")].map((each) => each.outerHTML.slice(0, 200)),
