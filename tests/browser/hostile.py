@@ -7,6 +7,7 @@ the program; test_hostile_text knows no third kind.
 
 import re
 from collections.abc import Iterator
+from itertools import product
 
 import psycopg
 from psycopg import sql
@@ -137,7 +138,7 @@ _FILL = """
 WITH numbered AS (
   SELECT ctid AS its_place, row_number() OVER (ORDER BY ctid) AS its_number FROM {table}
 )
-UPDATE {table} SET {column} = left((%s::text[])[1 + (its_number + %s) %% 40], %s)
+UPDATE {table} SET {column} = {shape}(left((%s::text[])[1 + (its_number + %s) %% 40], %s))
   || (CASE WHEN %s THEN its_number::text ELSE '' END)
 FROM numbered WHERE {table}.ctid = its_place AND {column} IS NOT NULL
 """
@@ -172,16 +173,19 @@ def spread(owner: psycopg.Connection, *, turn: int = 0) -> list[tuple[str, str]]
 
 
 def _fill(owner: psycopg.Connection, table: str, column: str, start: int) -> bool:
-    statement = sql.SQL(_FILL).format(table=sql.Identifier(table), column=sql.Identifier(column))
-    for length in LENGTHS:
-        for is_numbered in (False, True):  # what has to be unique
-            try:
-                owner.execute(statement, (list(PAYLOADS), start, length, is_numbered))
-            except psycopg.errors.UniqueViolation:
-                continue
-            except (psycopg.errors.CheckViolation, psycopg.errors.ProgramLimitExceeded):
-                break
-            return True
+    names = {"table": sql.Identifier(table), "column": sql.Identifier(column)}
+    # As it is, or as the column asks: shorter, in small letters, unique.
+    for length, shape, is_numbered in product(LENGTHS, ("concat", "lower"), (False, True)):
+        statement = sql.SQL(_FILL).format(**names, shape=sql.SQL(shape))
+        try:
+            owner.execute(statement, (list(PAYLOADS), start, length, is_numbered))
+        except (
+            psycopg.errors.UniqueViolation,
+            psycopg.errors.CheckViolation,
+            psycopg.errors.ProgramLimitExceeded,
+        ):
+            continue
+        return True
     return False
 
 
