@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, select, union
+from sqlalchemy import ColumnElement, Select, Subquery, select, union
 from sqlalchemy.orm import InstrumentedAttribute
 
 from opsapp.customers.models import Customer
@@ -102,17 +102,9 @@ def list_payments(wish: PaymentWish, *, cursor: str | None, size: int = PAGE_SIZ
     """Newest first by the basis. Raises BadCursor, and Invalid for a period that runs backwards."""
     if wish.since and wish.until and wish.until < wish.since:
         raise Invalid(field="until", reason="The period ends before it begins.")
-    is_uncertain = _is_uncertain()
-    statement = select(
-        *COLUMNS,
-        Customer.id.label("customer_id"),
-        Customer.name.label("customer_name"),
-        Customer.customer_ref,
-        is_uncertain.label("is_uncertain"),
-    ).join(Customer, Customer.id == Payment.customer_id)
-    statement = _filtered(statement, wish)
+    statement = _filtered(select(*COLUMNS, Payment.customer_id), wish)
     keys = (_moment(wish), Payment.id)
-    return page_of(statement, keys=keys, cursor=cursor, size=size)
+    return page_of(statement, keys=keys, cursor=cursor, size=size, dressed=_with_customer)
 
 
 def sum_payments(wish: PaymentWish) -> Totals | None:
@@ -137,13 +129,23 @@ def list_of_customer(customer_id: int, *, limit: int = 10) -> list[Any]:
     return list(page_of(statement, keys=keys, cursor=None, size=limit).rows)
 
 
-def _is_uncertain() -> ColumnElement[bool]:
+def _with_customer(page: Subquery) -> Select[*tuple[Any, ...]]:
+    return select(
+        *page.c,
+        Customer.name.label("customer_name"),
+        Customer.customer_ref,
+        _is_uncertain(page.c.id).label("is_uncertain"),
+    ).join(Customer, Customer.id == page.c.customer_id)
+
+
+def _is_uncertain(payment_id: Any = Payment.id) -> ColumnElement[bool]:
     """One union, not two conditions joined by OR: PostgreSQL then starts from these few rows."""
     uncertain = union(
         select(Attempt.payment_id).where(Attempt.status.in_(UNCERTAIN)),
         select(Refund.payment_id).where(Refund.status.in_(REFUND_UNCERTAIN)),
     ).subquery()
-    return Payment.id.in_(select(uncertain.c.payment_id))
+    is_it: ColumnElement[bool] = payment_id.in_(select(uncertain.c.payment_id))
+    return is_it
 
 
 def _moment(wish: PaymentWish) -> InstrumentedAttribute[Any]:

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, tru
 
 from opsapp.catalog.models import Plan
 from opsapp.customers.models import Customer, PaymentMethod
+from opsapp.insights.finding_people import is_one_of
 from opsapp.kernel.db import db
 from opsapp.kernel.errors import NotFound
 from opsapp.kernel.log import AuditEntry
@@ -77,7 +78,7 @@ def list_columns(wish: BoardWish) -> list[Column]:
     totals = (
         select(concerned.c.stage, func.count().label("total"))
         .group_by(concerned.c.stage)
-        .subquery("totals")
+        .cte("totals")
     )
     latest = (
         select(concerned.c.id)
@@ -86,11 +87,12 @@ def list_columns(wish: BoardWish) -> list[Column]:
         .limit(CARDS_MAX)
         .lateral("latest")
     )
-    placed = select(latest.c.id, totals.c.total).join_from(totals, latest, true()).subquery()
+    shown = select(latest.c.id).join_from(totals, latest, true())
     cards = (
         _cards()
-        .add_columns(placed.c.total)
-        .join(placed, placed.c.id == Recovery.id)
+        .add_columns(totals.c.total)
+        .join(totals, totals.c.stage == _stage())
+        .where(is_one_of(Recovery.id, shown))
         .order_by(Recovery.opened_at.desc(), Recovery.id.desc())
     )
     rows = list(db.session.execute(cards))

@@ -4,7 +4,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, FromClause, Select, cast, func, literal, null, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    FromClause,
+    Select,
+    Subquery,
+    cast,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 
 from opsapp.customers.models import Customer
 from opsapp.insights import reading_wishes as reading
@@ -60,34 +71,13 @@ def read_wish(query: Query) -> DeskWish:
 def list_desk(wish: DeskWish, *, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
     """Newest first, as every list; each row is an attempt or a refund. Raises BadCursor."""
     desk = union_all(*_parts("")).subquery()
-    last_said = (
-        select(AuditEntry.because)
-        .where(AuditEntry.subject_type == desk.c.kind, AuditEntry.subject_id == desk.c.id)
-        .order_by(AuditEntry.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    statement = (
-        select(
-            *desk.c,
-            *_amount(desk),
-            Payment.ref.label("payment_ref"),
-            Payment.title,
-            Payment.method_kind,
-            Customer.id.label("customer_id"),
-            Customer.name.label("customer_name"),
-            last_said.label("last_said"),
-        )
-        .join(Payment, Payment.id == desk.c.payment_id)
-        .join(Customer, Customer.id == Payment.customer_id)
-        .where(desk.c.status.in_(TABS[wish.tab]))
-    )
+    statement = select(*desk.c).where(desk.c.status.in_(TABS[wish.tab]))
     if wish.gateway:
         statement = statement.where(desk.c.gateway_name == wish.gateway)
     if wish.kind:
         statement = statement.where(desk.c.kind == wish.kind)
     keys = (desk.c.since, desk.c.place)
-    return page_of(statement, keys=keys, cursor=cursor, size=size)
+    return page_of(statement, keys=keys, cursor=cursor, size=size, dressed=_with_payment)
 
 
 def count_desk() -> list[Any]:
@@ -170,6 +160,30 @@ def upcoming_looks(status: str, turns: int, due_at: datetime) -> list[datetime]:
         looks.append(moment)
         moment += rules.look_after(turn + 1)
     return looks
+
+
+def _with_payment(page: Subquery) -> Select[*tuple[Any, ...]]:
+    last_said = (
+        select(AuditEntry.because)
+        .where(AuditEntry.subject_type == page.c.kind, AuditEntry.subject_id == page.c.id)
+        .order_by(AuditEntry.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return (
+        select(
+            *page.c,
+            *_amount(page),
+            Payment.ref.label("payment_ref"),
+            Payment.title,
+            Payment.method_kind,
+            Customer.id.label("customer_id"),
+            Customer.name.label("customer_name"),
+            last_said.label("last_said"),
+        )
+        .join(Payment, Payment.id == page.c.payment_id)
+        .join(Customer, Customer.id == Payment.customer_id)
+    )
 
 
 def _amount(rows: FromClause) -> tuple[Any, ...]:

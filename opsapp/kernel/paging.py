@@ -7,12 +7,12 @@ nothing that the page itself does not show.
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Select, tuple_
+from sqlalchemy import ColumnElement, Select, Subquery, tuple_
 
 from opsapp.kernel.db import db
 from opsapp.kernel.errors import OpsError
@@ -43,19 +43,24 @@ def page_of(
     cursor: str | None,
     size: int,
     soonest_first: bool = False,
+    dressed: Callable[[Subquery], Select[*tuple[Any, ...]]] | None = None,
 ) -> Page[Any]:
     """Newest first by `keys`: a moment and an id, or an id alone, all columns of `statement`.
 
-    `soonest_first`: the other way round. One statement reads one row more than is shown, which
-    tells whether there is another page. Raises BadCursor.
+    `soonest_first`: the other way round. `dressed`: joins to the rows of the page, once it is cut,
+    what only is shown of them; else thousands would be joined to be thrown away. One statement
+    reads one row more than is shown, which tells whether there is another page. Raises BadCursor.
     """
     backwards, position = _decode(cursor, len(keys)) if cursor else (False, None)
     rises = soonest_first != backwards
     if position is not None:
         here, there = tuple_(*keys), tuple_(*position)
         statement = statement.where(here > there if rises else here < there)
-    order: list[ColumnElement[Any]] = [key.asc() if rises else key.desc() for key in keys]
-    rows = list(db.session.execute(statement.order_by(*order).limit(size + 1)))
+    cut = statement.order_by(*_order(keys, rises)).limit(size + 1)
+    if dressed is not None:
+        page = cut.subquery("page")
+        cut = dressed(page).order_by(*_order([page.c[key.key] for key in keys], rises))
+    rows = list(db.session.execute(cut))
     has_more, rows = len(rows) > size, rows[:size]
     if backwards:
         rows.reverse()
@@ -67,6 +72,10 @@ def page_of(
         _encode(">", [getattr(rows[-1], name) for name in names]) if has_next else None,
         _encode("<", [getattr(rows[0], name) for name in names]) if has_previous else None,
     )
+
+
+def _order(keys: Sequence[Any], rises: bool) -> list[ColumnElement[Any]]:
+    return [key.asc() if rises else key.desc() for key in keys]
 
 
 def _encode(direction: str, values: Sequence[datetime | int]) -> str:
