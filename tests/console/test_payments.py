@@ -25,7 +25,11 @@ STATEMENTS = {
     "/console/notifications/": 5,
     "/console/webhooks/": 5,
     "/console/jobs/": 16,
-    "/console/audit/": 9,
+    "/console/audit/": 6,
+    "/console/audit/?actor=staff:999": 6,
+    "/console/recovery/": 5,
+    "/console/recovery/?view=list": 5,
+    "/console/payments/uncertain/": 6,
 }
 
 
