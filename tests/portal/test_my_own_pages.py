@@ -104,6 +104,15 @@ def test_every_page_shows_what_is_ones_own_in_few_statements(shopper, house, own
     assert not [path for path, text in told.items() if shopper.customer.email in text]
 
 
+def test_a_companys_address_that_is_no_page_is_no_link(shopper, owner):
+    order_id = buy(shopper, goods("사과", 20_000))
+    [payment] = payments_of(shopper, order_id)
+    owner.execute("UPDATE attempts SET receipt_url = 'javascript:alert(1)'")
+    shown = shopper.get(f"/my/payments/{payment}/").text
+    assert "javascript:" not in shown
+    assert "매출전표" not in shown
+
+
 def test_what_belongs_to_another_is_not_there_on_any_address(shopper, another, owner):
     stranger = another()
     order_id = buy(shopper, goods("사과", 20_000))
