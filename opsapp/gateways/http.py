@@ -122,12 +122,14 @@ class HttpGateway(Gateway):
 
     async def _page(self, ask: Callable[[], Awaitable[Reply | Answer]]) -> Reply:
         """One page of a list. Reading changes nothing, so what was lost on the way is asked for
-        again, within the time of one call. Raises GatewayAway.
+        again, within the time of a call and a look: one that hung is asked for once more. Raises
+        GatewayAway.
         """
+        patience_s = self.timeout_s + self.inquiry_timeout_s
         started, pauses = monotonic(), iter(PAGE_PAUSES_S)
         while isinstance(reply := await ask(), Answer):
             pause_s = next(pauses, None) if reply.outcome in _LOST else None
-            if pause_s is None or monotonic() - started + pause_s > self.timeout_s:
+            if pause_s is None or monotonic() - started + pause_s > patience_s:
                 raise GatewayAway(f"{reply.outcome}: {reply.because}")
             await asyncio.sleep(pause_s)
         return reply
