@@ -21,7 +21,7 @@ from opsapp.kernel.db import db, transaction
 # For create_app: the clock is set on the one connection of the process, which nobody takes away.
 # It makes more statements in one life than a server process does, the same ones again and again:
 # planning them anew each time was an eighth of it, and comparing a kept plan with a new one a
-# sixteenth.
+# sixteenth. So its CPU says nothing about production, which plans by the values.
 STATEMENTS_MAX = 3000
 POOL: Mapping[str, Any] = {
     "pool_size": 1,

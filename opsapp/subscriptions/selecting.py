@@ -213,7 +213,6 @@ _RENEWED = (
 )
 
 
-@cache
 def _announced(*extra: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
     """What a message about the next charge says; a change that is planned by then is in it."""
     change = SubscriptionChange
