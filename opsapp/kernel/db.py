@@ -104,7 +104,7 @@ def transaction(*, durable: bool = True) -> Iterator[None]:
         yield
         session.commit()
         if _KEPT_READING in session.info:  # what is read next is of the same moment
-            session.info[_KEPT_READING].update(session.info[_KEPT])
+            session.info[_KEPT_READING] = session.info[_KEPT]
     except BaseException:
         session.rollback()
         raise

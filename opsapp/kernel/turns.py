@@ -379,7 +379,9 @@ def _lock_and_mark(work: Work, lane: str, stale_after_s: float) -> Executable:
     row = work.model
     due = select(row.id).where(_is_unhinted(work, lane, stale_after_s))
     first = due.order_by(row.due_at, row.id).limit(bindparam("most"))
-    marked = update(row).where(row.id.in_(locked(first, skip=True)))
+    # As a CTE, so that no plan can ask for the rows twice and mark more of them than its limit.
+    held = locked(first, skip=True).cte("held")
+    marked = update(row).where(row.id == held.c.id)
     return marked.values(hinted_at=once(func.clock_timestamp())).returning(row.id)
 
 

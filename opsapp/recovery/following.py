@@ -54,16 +54,17 @@ def follow(judged: Sequence[Judged], *, by: Actor) -> None:
 
 
 @within_transaction
-def collect(payment_ids: Sequence[int], *, by: Actor) -> frozenset[int]:
+def collect(
+    payment_ids: Sequence[int], subscription_ids: Sequence[int], *, by: Actor
+) -> frozenset[int]:
     """They were paid. While another period of the same subscription is owed, that is a part.
 
-    Returns the subscriptions that had a recovery of them.
+    Returns those of the subscriptions that another recovery is not over for.
     """
     rows = queries.lock_uncollected(payment_ids)
-    if not rows:
-        return frozenset()
-    subscription_ids = sorted({row.subscription_id for row in rows})
     owing = queries.list_owing(subscription_ids, but=[row.id for row in rows])
+    if not rows:
+        return owing
     now = clock.now()
     moves = [
         RowMove(
@@ -83,14 +84,14 @@ def collect(payment_ids: Sequence[int], *, by: Actor) -> frozenset[int]:
         for row in rows
     ]
     RECOVERY.move_many(Recovery, moves, by=by)
-    settled = [id_ for id_ in subscription_ids if id_ not in owing]
+    settled = sorted({row.subscription_id for row in rows} - owing)
     earlier = [
         RowMove(row.id, row.status, RecoveryStatus.RECOVERED, "nothing else is owed")
         for row in queries.lock_partly_recovered(settled)
         if row.id not in {other.id for other in rows}
     ]
     RECOVERY.move_many(Recovery, earlier, by=by)
-    return frozenset(subscription_ids)
+    return owing
 
 
 @within_transaction

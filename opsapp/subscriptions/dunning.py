@@ -63,7 +63,7 @@ class _Plan:
 def on_answers_recorded(event: AnswersRecorded) -> None:
     """Take the locks of all reactions at once, in the order of ids: those below and of changing."""
     paid, failed = (
-        [fact.subject_id for fact in facts if fact.subject_type == queries.SUBJECT]
+        [fact for fact in facts if fact.subject_type == queries.SUBJECT]
         for facts in (event.paid, event.failed)
     )
     changes = [
@@ -72,7 +72,11 @@ def on_answers_recorded(event: AnswersRecorded) -> None:
         if fact.subject_type == CHANGE_SUBJECT
     ]
     changed = finding_changes.list_changed_subscriptions(changes)
-    queries.lock_touched(paid=paid, failed=[*failed, *changed])
+    queries.lock_touched(
+        paid=[fact.subject_id for fact in paid],
+        payment_ids=[fact.payment_id for fact in paid],
+        failed=[*(fact.subject_id for fact in failed), *changed],
+    )
 
 
 @within_transaction
@@ -103,18 +107,20 @@ def on_payments_paid(event: PaymentsPaid) -> None:
     facts = [fact for fact in event.payments if fact.subject_type == queries.SUBJECT]
     if not facts:
         return
-    troubled = queries.lock_troubled([fact.subject_id for fact in facts])
-    # Another method, or staff, may have put it right before it was paid: its ticket waits still.
-    recovered = following.collect([fact.payment_id for fact in facts], by=BY)
-    concerned = sorted({row.id for row in troubled} | recovered)
-    if not concerned:
+    ids, payment_ids = [fact.subject_id for fact in facts], [fact.payment_id for fact in facts]
+    # Also those that another method, or staff, put right before: their tickets wait still.
+    troubled = queries.lock_troubled(ids, payment_ids=payment_ids)
+    if not troubled:
         return
-    owing = queries.list_unpaid_subjects(concerned)
+    concerned = [row.id for row in troubled]
+    in_series = following.collect(payment_ids, concerned, by=BY)
     for subscription in troubled:
-        subscription.failures_in_row = 0
+        # Where periods are shorter than a series, its failures count on past a newer payment.
+        if subscription.id not in in_series:
+            subscription.failures_in_row = 0
+    owing = in_series | queries.list_unpaid_subjects(concerned)
     settled = [id_ for id_ in concerned if id_ not in owing]
-    standing = [row.id for row in troubled if row.id not in owing]
-    suspending.put_right(standing, because=_PUT_RIGHT, by=BY)
+    suspending.put_right(settled, because=_PUT_RIGHT, by=BY)
     for reason in rules.TICKET_REASONS if settled else ():
         resolving.resolve_for(queries.SUBJECT, settled, reason, because=_PUT_RIGHT, by=BY)
 

@@ -11,9 +11,9 @@ from opsapp.customers.payment_methods import NewMethod
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import within_transaction
 from opsapp.kernel.errors import OpsError
-from opsapp.subscriptions import queries
+from opsapp.subscriptions import finding_contracts
 from opsapp.subscriptions.errors import ContractDiffers
-from opsapp.subscriptions.queries import HeldContract
+from opsapp.subscriptions.finding_contracts import HeldContract
 from opsapp.subscriptions.reading import Contract
 from opsapp.subscriptions.subscribing import NewSubscription, subscribe
 
@@ -37,7 +37,7 @@ def import_contracts(contracts: Sequence[Contract], *, by: Actor) -> Imported:
     that had ended comes in as cancelled, with a method that is never registered at the gateway:
     nobody agreed to be charged there again.
     """
-    held = queries.list_held_contracts([contract.import_ref for contract in contracts])
+    held = finding_contracts.list_held_contracts([contract.import_ref for contract in contracts])
     codes = sorted({contract.plan.code for contract in contracts})
     plans = {code: planning.terms_of(plan) for code, plan in list_plans_by_code(codes).items()}
     fresh: list[Contract] = []
@@ -53,7 +53,9 @@ def import_contracts(contracts: Sequence[Contract], *, by: Actor) -> Imported:
         new=len(fresh),
         unchanged=len(contracts) - len(fresh) - len(refused),
         refused=tuple(refused),
-        method_ids=tuple(queries.list_unissued_methods([each.import_ref for each in contracts])),
+        method_ids=tuple(
+            finding_contracts.list_unissued_methods([each.import_ref for each in contracts])
+        ),
     )
 
 
@@ -76,7 +78,7 @@ def _write(contracts: Sequence[Contract], *, by: Actor) -> None:
         return
     customers = registering.register_customers([each.customer for each in contracts], by=by)
     plans = planning.add_plans([each.plan for each in contracts], by=by)
-    without_default = queries.list_without_default_method(sorted(set(customers.values())))
+    without_default = finding_contracts.list_without_default_method(sorted(set(customers.values())))
     methods = payment_methods.add_methods(
         [_method(each, customers, without_default) for each in contracts], by=by
     )

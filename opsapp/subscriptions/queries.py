@@ -11,6 +11,8 @@ from opsapp.kernel.db import as_array, db, is_among, locked
 from opsapp.kernel.errors import NotFound
 from opsapp.payments.models import Attempt, Payment
 from opsapp.payments.states import AttemptStatus, PaymentStatus
+from opsapp.recovery.models import Recovery
+from opsapp.recovery.states import COLLECTED
 from opsapp.subscriptions import dating
 from opsapp.subscriptions.models import (
     BillingPeriod,
@@ -55,15 +57,6 @@ class MethodState:
     @property
     def is_active(self) -> bool:
         return self.status == MethodStatus.ACTIVE
-
-
-@dataclass(frozen=True, slots=True)
-class HeldContract:
-    started_on: date
-    anchor_day: int
-
-    def __str__(self) -> str:
-        return f"start {self.started_on}, day {self.anchor_day}"
 
 
 def get_subscription(subscription_id: int) -> Subscription:
@@ -134,36 +127,6 @@ def _charged_to(method_ids: Sequence[int]) -> Select[int]:
             Subscription.status.not_in([status.value for status in ENDED]),
         )
     )
-
-
-def list_held_contracts(import_refs: Sequence[str]) -> dict[str, HeldContract]:
-    columns = (Subscription.import_ref, Subscription.anchor_on, Subscription.anchor_day)
-    held = select(*columns).where(Subscription.import_ref.in_(import_refs))
-    return {row[0]: HeldContract(*row[1:]) for row in db.session.execute(held) if row[0]}
-
-
-def list_unissued_methods(import_refs: Sequence[str]) -> list[int]:
-    """Methods of these contracts that still want a billing key."""
-    unissued = (
-        select(PaymentMethod.id)
-        .join(Subscription, Subscription.payment_method_id == PaymentMethod.id)
-        .where(
-            Subscription.import_ref.in_(import_refs),
-            PaymentMethod.status == MethodStatus.REQUESTED.value,
-        )
-        .order_by(PaymentMethod.id)
-    )
-    return list(db.session.scalars(unissued))
-
-
-def list_without_default_method(customer_ids: Sequence[int]) -> frozenset[int]:
-    dead = [MethodStatus.DELETED.value, MethodStatus.REFUSED.value]
-    having = select(PaymentMethod.customer_id).where(
-        PaymentMethod.customer_id.in_(customer_ids),
-        PaymentMethod.is_default,
-        PaymentMethod.status.not_in(dead),
-    )
-    return frozenset(customer_ids) - frozenset(db.session.scalars(having))
 
 
 def list_unpaid_subjects(subscription_ids: Sequence[int]) -> frozenset[int]:
@@ -302,9 +265,15 @@ def _lock_subscriptions() -> Select[Subscription]:
     return locked(wanted.order_by(Subscription.id))
 
 
-def lock_troubled(subscription_ids: Sequence[int]) -> list[Subscription]:
-    """Those of them that a payment puts right again: nearly none, in a good run."""
-    return list(db.session.scalars(_lock_troubled(), {"ids": as_array(subscription_ids)}))
+def lock_troubled(
+    subscription_ids: Sequence[int], *, payment_ids: Sequence[int]
+) -> list[Subscription]:
+    """Those of them that these payments put right again: nearly none, in a good run.
+
+    Also one in good standing whose payment has a recovery: its tickets are to be closed.
+    """
+    values = {"ids": as_array(subscription_ids), "payment_ids": as_array(payment_ids)}
+    return list(db.session.scalars(_lock_troubled(), values))
 
 
 @cache
@@ -316,19 +285,22 @@ def _lock_troubled() -> Select[Subscription]:
     )
 
 
-def lock_touched(*, paid: Sequence[int], failed: Sequence[int]) -> None:
+def lock_touched(*, paid: Sequence[int], payment_ids: Sequence[int], failed: Sequence[int]) -> None:
     """What lock_troubled(paid) and lock_subscriptions(failed) will lock, in one go."""
-    wanted = (
-        select(Subscription.id)
-        .where(
-            or_(
-                Subscription.id.in_(failed),
-                and_(Subscription.id.in_(paid), _is_troubled()),
-            )
-        )
-        .order_by(Subscription.id)
+    values = {
+        "paid": as_array(paid),
+        "payment_ids": as_array(payment_ids),
+        "failed": as_array(failed),
+    }
+    db.session.execute(_lock_touched(), values)
+
+
+@cache
+def _lock_touched() -> Select[int]:
+    is_touched = or_(
+        is_among(Subscription.id, "failed"), and_(is_among(Subscription.id, "paid"), _is_troubled())
     )
-    db.session.execute(locked(wanted))
+    return locked(select(Subscription.id).where(is_touched).order_by(Subscription.id))
 
 
 def lock_payments_of(
@@ -358,8 +330,17 @@ def lock_free_payments_of(
 
 
 def _is_troubled() -> ColumnElement[bool]:
+    """Binds `payment_ids`: what was paid now."""
     standing = [SubscriptionStatus.PAST_DUE, SubscriptionStatus.SUSPENDED]
-    return or_(Subscription.failures_in_row > 0, Subscription.status.in_(standing))
+    collected = [status.value for status in COLLECTED]
+    recovering = select(Recovery.subscription_id).where(
+        is_among(Recovery.payment_id, "payment_ids"), Recovery.status.not_in(collected)
+    )
+    return or_(
+        Subscription.failures_in_row > 0,
+        Subscription.status.in_(standing),
+        Subscription.id.in_(recovering),
+    )
 
 
 def _has_charge_at_gateway() -> ColumnElement[bool]:

@@ -14,7 +14,7 @@ from opsapp.kernel.errors import Invalid
 from opsapp.kernel.log import AuditEntry
 from opsapp.notifications.models import Notice
 from opsapp.payments import charging
-from opsapp.payments.models import Attempt
+from opsapp.payments.models import Attempt, Payment
 from opsapp.recovery import activating, drafting, queries, simulating
 from opsapp.recovery.drafting import Draft
 from opsapp.recovery.errors import CohortIsNeeded, PolicyIsNotDraft, PolicyWasChanged
@@ -141,6 +141,46 @@ def test_one_of_two_missing_periods_is_a_part_until_the_other_is_paid(gateway):
     assert column(Recovery, "status") == ["scheduled", "partly_recovered"]
     work()
     assert column(Recovery, "status") == ["recovered", "recovered"]
+
+
+def test_a_newer_period_that_is_paid_leaves_the_series_of_an_older_one_to_its_end(gateway):
+    id_ = make_subscription(interval="day")
+    gateway.faults(**NO_FUNDS)
+    renew()
+    work()
+    pass_time(timedelta(days=1, minutes=1))
+    work()
+    assert column(Ticket, "status") == ["open"]
+    gateway.clear()
+    assert renew() == 1
+    work()
+    assert column(Payment, "status") == ["pending", "paid"]
+    found = subscription(id_)
+    assert (found.status, found.failures_in_row) == ("past_due", 2)
+    assert column(Ticket, "status") == ["open"]
+    assert column(Recovery, "status") == ["scheduled"]
+    gateway.faults(**NO_FUNDS)
+    pass_time(timedelta(days=3))
+    work(id_)
+    assert column(Recovery, "status") == ["exhausted"]
+    assert subscription(id_).status == "suspended"
+
+
+def test_the_last_of_several_missing_periods_puts_everything_right(gateway):
+    id_ = make_subscription(interval="day")
+    gateway.faults(**NO_FUNDS)
+    renew()
+    work()
+    gateway.clear()
+    pass_time(timedelta(hours=23, minutes=59))
+    assert renew() == 1
+    work()
+    assert (subscription(id_).status, subscription(id_).failures_in_row) == ("past_due", 1)
+    pass_time(timedelta(minutes=2))
+    work()
+    assert column(Payment, "status") == ["paid", "paid"]
+    assert (subscription(id_).status, subscription(id_).failures_in_row) == ("active", 0)
+    assert column(Recovery, "status") == ["recovered"]
 
 
 def test_a_cancelled_subscription_leaves_nothing_to_recover(gateway):
