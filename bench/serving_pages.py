@@ -17,10 +17,10 @@ from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import scoped_session, sessionmaker
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from opsapp import create_app
 from opsapp.kernel.db import Base
 from opsapp.payments.models import Payment
 from opsapp.settings import current
+from wsgi import app as main
 
 TWIN = "/twin"
 _seen = local()
@@ -28,7 +28,6 @@ _seen = local()
 
 def build() -> Callable[..., Iterable[bytes]]:
     event.listen(Engine, "before_cursor_execute", _count)
-    main = create_app()
     return _Measured(DispatcherMiddleware(main.wsgi_app, {TWIN: _twin().wsgi_app}))
 
 

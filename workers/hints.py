@@ -5,7 +5,6 @@ whoever dies, so a child protects nothing; it cost 80 ms of CPU, and lost the op
 the compiled statements that the next refund is waiting for.
 """
 
-import gc
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -17,7 +16,7 @@ from rq import Queue, SimpleWorker
 from rq.serializers import JSONSerializer
 
 from opsapp import create_app
-from opsapp.kernel import loops
+from opsapp.kernel import loops, memory
 from opsapp.kernel.diagnostics import name_process
 from opsapp.settings import current
 from workers import jobs, runtime
@@ -26,11 +25,6 @@ from workers.queues import is_hurried, list_queues
 log = structlog.get_logger(__name__)
 
 PRELOADED = jobs.__all__  # every module a job needs is in memory before the first one
-
-# A job makes tens of thousands of objects that live for one call and hold no cycles: looking
-# through them again and again was a tenth of its CPU.
-COLLECT_AFTER = 50_000
-
 
 # Where nobody waits, the processor is left to those for whom somebody does.
 YIELDING = 10
@@ -61,8 +55,7 @@ def work(queue: str) -> None:
     if not is_hurried(queue):
         _yield_processor()
     loops.keep_loop()
-    gc.freeze()  # what is there now stays: no collection need look through it
-    gc.set_threshold(COLLECT_AFTER, 50, 100)
+    memory.keep_for_good()
     try:
         # RQ's own lines quote texts of exceptions, which may hold personal data.
         worker.work(logging_level="CRITICAL")
