@@ -34,7 +34,7 @@ from opsapp.staff.inviting import NewAccount, create_account
 from opsapp.staff.rules import Role
 
 WORKERS, CONNECTIONS = 2, 4
-REQUESTS, WARM = 60, 12
+REQUESTS, WARM = 120, 12
 PAGE_S_MAX = 15  # a page that takes longer is asked less often
 READY_WITHIN_S = 120
 EMAIL = "bench@example.com"

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, func, or_, select, true
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, or_, select, true
 
 from opsapp.catalog.models import Plan
 from opsapp.customers.models import Customer, PaymentMethod
@@ -67,8 +67,9 @@ class Rate:
 
 def list_recoveries(wish: BoardWish, *, cursor: str | None, size: int = PAGE_SIZE) -> Page[Any]:
     """The latest first. Raises BadCursor."""
-    statement = _cards().where(*_filters(wish))
-    return page_of(statement, keys=(Recovery.opened_at, Recovery.id), cursor=cursor, size=size)
+    keys = (Recovery.opened_at, Recovery.id)
+    statement = select(Recovery.id, Recovery.opened_at).where(*_filters(wish))
+    return page_of(statement, keys=keys, cursor=cursor, size=size, dressed=_as_cards)
 
 
 def list_columns(wish: BoardWish) -> list[Column]:
@@ -224,6 +225,10 @@ def _cards() -> Select[Any]:
         .join(Payment, Payment.id == Recovery.payment_id)
         .outerjoin(told, true())
     )
+
+
+def _as_cards(page: Subquery) -> Select[Any]:
+    return _cards().join(page, page.c.id == Recovery.id)
 
 
 @cache

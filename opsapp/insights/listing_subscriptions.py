@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, literal, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, case, literal, or_, select
 
 from opsapp.catalog.models import Plan
 from opsapp.customers.models import Customer, PaymentMethod
@@ -35,6 +35,24 @@ TIMELINE_MAX = 50
 
 TABS = ("all", *(status.value for status in SubscriptionStatus))
 EXPIRES_SOON_DAYS = 60  # time enough to ask for another card before a charge fails
+
+COLUMNS = (
+    Subscription.id,
+    Subscription.ref,
+    Subscription.created_at,
+    Subscription.customer_id,
+    Subscription.plan_id,
+    Subscription.payment_method_id,
+    Subscription.status,
+    Subscription.amount_minor,
+    Subscription.currency,
+    Subscription.interval,
+    Subscription.interval_count,
+    Subscription.next_due_at,
+    Subscription.next_period_index,
+    Subscription.failures_in_row,
+    Subscription.cancel_asked_on,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,34 +98,9 @@ def list_subscriptions(
     wish: SubscriptionWish, *, cursor: str | None, size: int = PAGE_SIZE
 ) -> Page[Any]:
     """Newest first. Raises BadCursor."""
-    statement = (
-        select(
-            Subscription.id,
-            Subscription.ref,
-            Subscription.created_at,
-            Subscription.status,
-            Subscription.amount_minor,
-            Subscription.currency,
-            Subscription.interval,
-            Subscription.interval_count,
-            Subscription.next_due_at,
-            Subscription.next_period_index,
-            Subscription.failures_in_row,
-            Subscription.cancel_asked_on,
-            Plan.name.label("plan_name"),
-            Customer.id.label("customer_id"),
-            Customer.name.label("customer_name"),
-            Customer.customer_ref,
-            PaymentMethod.kind.label("method_kind"),
-            PaymentMethod.last4,
-            PaymentMethod.expires_on,
-        )
-        .join(Customer, Customer.id == Subscription.customer_id)
-        .join(Plan, Plan.id == Subscription.plan_id)
-        .join(PaymentMethod, PaymentMethod.id == Subscription.payment_method_id)
-    )
     keys = (Subscription.created_at, Subscription.id)
-    return page_of(statement.where(*_fits(wish)), keys=keys, cursor=cursor, size=size)
+    statement = select(*COLUMNS).where(*_fits(wish))
+    return page_of(statement, keys=keys, cursor=cursor, size=size, dressed=_with_names)
 
 
 def sum_subscriptions(wish: SubscriptionWish) -> Totals | None:
@@ -119,6 +112,23 @@ def sum_subscriptions(wish: SubscriptionWish) -> Totals | None:
         return None
     in_won = case((Subscription.currency == "KRW", Subscription.amount_minor), else_=0)
     return add_up(select(in_won, literal(0)).where(*_fits(wish)))
+
+
+def _with_names(page: Subquery) -> Select[*tuple[Any, ...]]:
+    return (
+        select(
+            *page.c,
+            Plan.name.label("plan_name"),
+            Customer.name.label("customer_name"),
+            Customer.customer_ref,
+            PaymentMethod.kind.label("method_kind"),
+            PaymentMethod.last4,
+            PaymentMethod.expires_on,
+        )
+        .join(Customer, Customer.id == page.c.customer_id)
+        .join(Plan, Plan.id == page.c.plan_id)
+        .join(PaymentMethod, PaymentMethod.id == page.c.payment_method_id)
+    )
 
 
 def list_fitting(
