@@ -174,7 +174,9 @@ def _gaps() -> Select[str]:
 
 
 def _series_without_ticket() -> Select[str]:
-    """A ticket that staff resolved counts if it was opened since the last success."""
+    """A ticket that staff resolved counts if it was opened since the last success, or during the
+    oldest series that runs.
+    """
     last_paid = (
         select(func.max(Payment.paid_at))
         .where(Payment.subject_type == SUBSCRIPTION, Payment.subject_id == Subscription.id)
@@ -186,9 +188,23 @@ def _series_without_ticket() -> Select[str]:
         Ticket.subject_id == Subscription.id,
         Ticket.reason.in_(TICKET_REASONS),
     )
-    since = or_(last_paid.is_(None), Ticket.opened_at >= last_paid)
-    has_one = select(Ticket.id).where(*of_series, since).exists()
+    running_since = (
+        select(func.min(Recovery.opened_at))
+        .where(
+            Recovery.subscription_id == Subscription.id,
+            Recovery.status.in_([status.value for status in (*OPEN, RecoveryStatus.EXHAUSTED)]),
+        )
+        .correlate(Subscription)
+        .scalar_subquery()
+    )
     is_open = Ticket.status != TicketStatus.RESOLVED.value
+    since = or_(
+        is_open,
+        last_paid.is_(None),
+        Ticket.opened_at >= last_paid,
+        Ticket.opened_at >= running_since,
+    )
+    has_one = select(Ticket.id).where(*of_series, since).exists()
     opened = select(func.count()).where(*of_series, is_open).group_by(Ticket.reason)
     doubled = opened.having(func.count() > 1).exists()
     told = sentence(

@@ -99,7 +99,8 @@ def take_back(payment_ids: Sequence[int], *, by: Actor) -> None:
     """The bank took back what had been collected: a person looks after it."""
     rows = queries.lock_collected(payment_ids)
     because = "the bank took the deposit back"
-    also = {"recovered_minor": 0, "closed_at": None, "next_step": Next.WAIT_PERSON.value}
+    step = Next.WAIT_PERSON.value
+    also = {"recovered_minor": 0, "closed_at": None, "next_step": step, "failures": 0}
     moves = [
         RowMove(row.id, row.status, RecoveryStatus.MONITORING, because, also=also) for row in rows
     ]

@@ -26,11 +26,15 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """`is_retry_by_staff`: it leaves the plan as it was."""
+    """`failures_in_row`: at the subscription, this one included if it counts.
+
+    `is_retry_by_staff`: it leaves the plan as it was.
+    """
 
     case: Case
     reason: Reason
     decision: Decision
+    failures_in_row: int
     policy: InForce
     held: Recovery | None
     is_retry_by_staff: bool
@@ -40,7 +44,8 @@ class Judged:
 def judge(cases: Sequence[Case]) -> list[Judged]:
     """In the order of the cases; after the final step of a subscription its others are left out.
 
-    A series keeps the version of the policy that it began with.
+    A series keeps the version of the policy that it began with, and its own count: a payment of
+    another period begins the subscription's count anew, but not that of this one.
     """
     facts = [case.fact for case in cases]
     ids = [fact.subject_id for fact in facts]
@@ -57,10 +62,10 @@ def judge(cases: Sequence[Case]) -> list[Judged]:
     for id_, case in zip(ids, cases, strict=True):
         if id_ in over:
             continue
-        failures = counts.get(id_, case.failures)
+        in_row = counts.get(id_, case.failures)
         row = held.get(case.fact.payment_id)
-        found = _judge(case, failures, policies[case.fact.payment_id], row, tries)
-        counts[id_] = found.decision.failures
+        found = _judge(case, in_row, policies[case.fact.payment_id], row, tries)
+        counts[id_] = found.failures_in_row
         if found.decision.next is Next.FINAL:
             over.add(id_)
         judged.append(found)
@@ -89,9 +94,12 @@ def _policies(facts: Sequence[PaymentFact], held: dict[int, Recovery]) -> dict[i
 
 
 def _judge(
-    case: Case, failures: int, policy: InForce, held: Recovery | None, tries: dict[int, int]
+    case: Case, in_row: int, policy: InForce, held: Recovery | None, tries: dict[int, int]
 ) -> Judged:
     fact = case.fact
+    # After its last step a series that is taken up once more begins anew.
+    own = held.failures if held is not None and held.next_step != Next.FINAL else 0
+    failures = max(in_row, own)
     reason = reason_of(fact.failure_class, fact.failure_code, fact.gateway_name)
     is_retry = fact.attempt_number > 1 and fact.is_by_staff
     failed = Failed(
@@ -107,7 +115,8 @@ def _judge(
         due_at=held.next_at if held else None,
     )
     decision = rules.decide(policy.policy, failed)
-    return Judged(case, reason, decision, policy, held, is_retry)
+    in_row += decision.failures - failures
+    return Judged(case, reason, decision, in_row, policy, held, is_retry)
 
 
 def _was_exhausted(held: Recovery) -> bool:

@@ -73,7 +73,7 @@ class Recovery(Base):
     status: Mapped[str] = mapped_column(default=RECOVERY.start.value)
     amount_minor: Mapped[int]
     currency: Mapped[str] = mapped_column(String(3))
-    failures: Mapped[int]  # in a row at the subscription, after the latest one that counted
+    failures: Mapped[int]  # of its series: another payment does not begin it anew
     tries: Mapped[int]  # attempts of the payment that failed, whoever was to blame
     gateway_tries: Mapped[int]  # of them, by the gateway's fault or our own
     staff_tries: Mapped[int]  # of them, asked for by staff

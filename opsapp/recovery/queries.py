@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 from opsapp.kernel.db import as_array, db, is_among, kept_in_transaction, locked
 from opsapp.kernel.errors import NotFound
 from opsapp.payments.models import Attempt, Payment
-from opsapp.payments.states import AttemptStatus
+from opsapp.payments.states import AttemptStatus, PaymentStatus
 from opsapp.recovery import checking, rules
 from opsapp.recovery.models import Recovery, RecoveryPolicy
 from opsapp.recovery.rules import SHIPPED, Policy
@@ -271,14 +271,30 @@ def count_outcomes(since: datetime) -> list[Any]:
 
 
 def list_owing(subscription_ids: Sequence[int], *, but: Sequence[int]) -> frozenset[int]:
-    """Those of them that another recovery is not over for."""
-    owing = (*_OPEN, RecoveryStatus.EXHAUSTED.value)
-    others = select(Recovery.subscription_id).where(
-        Recovery.subscription_id.in_(subscription_ids),
-        Recovery.status.in_(owing),
-        Recovery.id.not_in(but),
+    """Those of them that another recovery is not over for; what was given up is not owed."""
+    owing = _uncollected(subscription_ids).where(
+        Recovery.status.in_([*_OPEN, RecoveryStatus.EXHAUSTED.value]), Recovery.id.not_in(but)
     )
-    return frozenset(db.session.scalars(others))
+    return frozenset(db.session.scalars(owing))
+
+
+def list_behind(subscription_ids: Sequence[int]) -> frozenset[int]:
+    """Those of them with a series that runs because of a decline, not of a gateway's fault."""
+    behind = _uncollected(subscription_ids).where(
+        Recovery.status.in_(_OPEN), Recovery.next_step != rules.Next.GATEWAY_RETRY.value
+    )
+    return frozenset(db.session.scalars(behind))
+
+
+def _uncollected(subscription_ids: Sequence[int]) -> Select[int]:
+    return (
+        select(Recovery.subscription_id)
+        .join(Payment, Payment.id == Recovery.payment_id)
+        .where(
+            Recovery.subscription_id.in_(subscription_ids),
+            Payment.status != PaymentStatus.CANCELLED.value,
+        )
+    )
 
 
 def lock_partly_recovered(subscription_ids: Sequence[int]) -> list[Any]:

@@ -17,6 +17,7 @@ from opsapp.kernel.db import bulk_insert, bulk_update, db, within_transaction
 from opsapp.kernel.errors import Invalid
 from opsapp.kernel.log import Entry, record_many
 from opsapp.kernel.states import RowMove
+from opsapp.recovery import queries as recoveries
 from opsapp.subscriptions import queries, rules, skipping
 from opsapp.subscriptions.errors import MoveRefused
 from opsapp.subscriptions.models import Subscription, SubscriptionBlock
@@ -156,11 +157,14 @@ def lift_many(
     ]
     if _skip_missed(served_again, subscriptions, because=because, by=by):
         _read_again(lifted)
+    standing = [
+        subscriptions[id_] for id_ in lifted if subscriptions[id_].status in _STANDING_STILL
+    ]
+    behind = recoveries.list_behind([row.id for row in standing]) if standing else frozenset()
     moves = [
-        RowMove(id_, row.status, target, because)
-        for id_ in lifted
-        if (row := subscriptions[id_]).status in _STANDING_STILL
-        and (target := _headline(row, left[id_])) != row.status
+        RowMove(row.id, row.status, target, because)
+        for row in standing
+        if (target := _headline(row, left[row.id], is_behind=row.id in behind)) != row.status
     ]
     SUBSCRIPTION.move_many(Subscription, moves, by=by)
     _read_again(lifted)
@@ -220,16 +224,20 @@ def list_over(today: date, *, limit: int) -> list[SubscriptionBlock]:
 
 def headline_of(subscription: Subscription) -> SubscriptionStatus:
     """What its status should say."""
-    return _headline(subscription, list_open_blocks(subscription.id))
+    is_behind = bool(recoveries.list_behind([subscription.id]))
+    return _headline(subscription, list_open_blocks(subscription.id), is_behind=is_behind)
 
 
-def _headline(row: Subscription, blocks: Sequence[SubscriptionBlock]) -> SubscriptionStatus:
+def _headline(
+    row: Subscription, blocks: Sequence[SubscriptionBlock], *, is_behind: bool
+) -> SubscriptionStatus:
+    """`is_behind`: a series runs, which a payment of another period does not end."""
     return rules.headline(
         Standing(
             ended=SubscriptionStatus(row.status) if row.status in ENDED else None,
             causes=frozenset(block.cause for block in blocks),
             is_leaving=row.cancel_asked_on is not None,
-            owes=row.failures_in_row > 0,
+            owes=is_behind or row.failures_in_row > 0,
             is_in_trial=row.trial_ends_on is not None and row.next_period_index == 0,
         )
     )

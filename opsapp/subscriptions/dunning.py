@@ -39,6 +39,7 @@ from opsapp.tickets.opening import NewTicket, open_tickets
 
 BY = Actor("worker", "subscriptions.dunning")
 _PUT_RIGHT = "the missing period was paid"
+_OWED_STILL = "another period is owed still"
 _TAKEN_BACK = "the bank took the deposit back"
 _FAILURES_TOLD = ("payment_failed", "payment_method_unusable")
 _SUSPENDED = "the subscription was suspended"
@@ -113,13 +114,13 @@ def on_payments_paid(event: PaymentsPaid) -> None:
     if not troubled:
         return
     concerned = [row.id for row in troubled]
-    in_series = following.collect(payment_ids, concerned, by=BY)
     for subscription in troubled:
-        # Where periods are shorter than a series, its failures count on past a newer payment.
-        if subscription.id not in in_series:
-            subscription.failures_in_row = 0
-    owing = in_series | queries.list_unpaid_subjects(concerned)
+        subscription.failures_in_row = 0  # the series of another period keeps its own count
+    unpaid = queries.list_unpaid_subjects(concerned)
+    owing = following.collect(payment_ids, concerned, by=BY) | unpaid
     settled = [id_ for id_ in concerned if id_ not in owing]
+    if unpaid:
+        suspending.fall_behind([Arrears(id_, _OWED_STILL) for id_ in sorted(unpaid)], by=BY)
     suspending.put_right(settled, because=_PUT_RIGHT, by=BY)
     for reason in rules.TICKET_REASONS if settled else ():
         resolving.resolve_for(queries.SUBJECT, settled, reason, because=_PUT_RIGHT, by=BY)
@@ -134,6 +135,9 @@ def on_deposits_reversed(event: DepositsReversed) -> None:
     owing = [Arrears(fact.subject_id, _TAKEN_BACK) for fact in facts]
     suspending.fall_behind(owing, by=BY)
     following.take_back([fact.payment_id for fact in facts], by=BY)
+    subscriptions = queries.lock_subscriptions([fact.subject_id for fact in facts])
+    over = [id_ for id_, row in subscriptions.items() if row.status in ENDED]
+    ending.end_for(over, because="the subscription has ended", by=BY)
 
 
 @within_transaction
@@ -208,7 +212,7 @@ def _cases(facts: Sequence[PaymentFact], subscriptions: dict[int, Subscription])
 def _plan_for(judged: Judged, subscription: Subscription, plan: _Plan) -> None:
     fact, decision = judged.case.fact, judged.decision
     code = fact.failure_code or "failed"
-    subscription.failures_in_row = decision.failures
+    subscription.failures_in_row = judged.failures_in_row
     if decision.method_is_dead and fact.payment_method_id is not None:
         plan.dead_methods.add(fact.payment_method_id)
     if decision.ticket:

@@ -131,7 +131,7 @@ def hold(subscription_id: int, *, service: bool = True, because: str, by: Actor)
     Invalid.
     """
     reason = _readable(because)
-    payments, _ = stopping.lock_all(subscription_id, stopping.PLANNED)
+    payments, subscription = stopping.lock_all(subscription_id, stopping.PLANNED)
     is_new = blocking.place(
         subscription_id,
         cause=rules.HOLD,
@@ -143,6 +143,7 @@ def hold(subscription_id: int, *, service: bool = True, because: str, by: Actor)
     )
     if not is_new:
         return Stopped(in_flight=stopping.look(subscription_id).in_flight)
+    subscription.failures_in_row = 0
     stopped = stopping.stop(subscription_id, payments, because="the subscription is held", by=by)
     recoveries.end_for([subscription_id], because="the subscription is held", by=by)
     return stopped

@@ -13,8 +13,6 @@ from opsapp.kernel.db import db, transaction
 from opsapp.kernel.errors import Invalid
 from opsapp.kernel.log import AuditEntry
 from opsapp.notifications.models import Notice
-from opsapp.payments import charging
-from opsapp.payments.models import Attempt, Payment
 from opsapp.recovery import activating, drafting, queries, simulating
 from opsapp.recovery.drafting import Draft
 from opsapp.recovery.errors import CohortIsNeeded, PolicyIsNotDraft, PolicyWasChanged
@@ -26,29 +24,13 @@ from opsapp.subscriptions.errors import CannotRecover
 from opsapp.subscriptions.switching import switch_method
 from opsapp.tickets.models import Ticket
 from tests.factories.payments import BY, make_method
+from tests.factories.recoveries import NO_FUNDS, STOPPED, WRONG_KEY, column, work
 from tests.factories.subscriptions import make_subscription, pass_time, renew, subscription
 
 pytestmark = pytest.mark.usefixtures("noon")
 
-WORKER = Actor("worker", "test")
 STAFF = Actor("staff", "7")
-NO_FUNDS = {"declines": {"REJECT_CARD_PAYMENT": 1.0}}
-STOPPED = {"declines": {"INVALID_STOPPED_CARD": 1.0}}
-WRONG_KEY = {"declines": {"INVALID_API_KEY": 1.0}}
 BECAUSE = "tried on last month's failures"
-
-
-def work(*subscription_ids: int) -> None:
-    """What the workers would do now, of these subscriptions or of all."""
-    with transaction():
-        due = select(Attempt.id).where(Attempt.status == "ready", Attempt.due_at <= clock.now())
-        if subscription_ids:
-            theirs = select(Recovery.payment_id).where(
-                Recovery.subscription_id.in_(subscription_ids)
-            )
-            due = due.where(Attempt.payment_id.in_(theirs))
-        ids = list(db.session.scalars(due))
-    charging.execute_attempts(ids, by=WORKER)
 
 
 def recovery(subscription_id: int) -> Recovery:
@@ -75,11 +57,6 @@ def turn_on(policy: Policy, *, cohort: str = "A", share: int = 50) -> int:
         seen = {row.cohort: row.version for row in queries.list_in_force()}.get(cohort, 0)
         activating.activate(policy_id, seen_version=seen, because=BECAUSE, by=STAFF)
     return policy_id
-
-
-def column(model: type, name: str) -> list:
-    with transaction():
-        return list(db.session.scalars(select(getattr(model, name)).order_by(model.id)))
 
 
 def test_a_recovery_follows_its_payment_from_the_first_failure_to_the_money(gateway):
@@ -114,73 +91,6 @@ def test_a_series_that_fails_to_the_end_is_exhausted_and_a_new_method_recovers_i
         switch_method(id_, payment_method_id=method_id, by=BY)
     work()
     assert (recovery(id_).status, subscription(id_).status) == ("recovered", "active")
-
-
-def test_one_of_two_missing_periods_is_a_part_until_the_other_is_paid(gateway):
-    make_subscription(interval="day")
-    gateway.faults(**NO_FUNDS)
-    renew()
-    work()
-    first = column(Attempt, "id")
-    pass_time(timedelta(days=1))
-    assert renew() == 1
-    with transaction():
-        second = db.session.scalars(
-            select(Attempt.id).where(Attempt.status == "ready", Attempt.id.not_in(first))
-        ).all()
-    charging.execute_attempts(list(second), by=WORKER)
-    gateway.clear()
-    pass_time(timedelta(days=3, minutes=1))
-    payment_id = column(Recovery, "payment_id")[1]
-    with transaction():
-        of_second = select(Attempt.id).where(
-            Attempt.payment_id == payment_id, Attempt.status == "ready"
-        )
-        ids = list(db.session.scalars(of_second))
-    charging.execute_attempts(ids, by=WORKER)
-    assert column(Recovery, "status") == ["scheduled", "partly_recovered"]
-    work()
-    assert column(Recovery, "status") == ["recovered", "recovered"]
-
-
-def test_a_newer_period_that_is_paid_leaves_the_series_of_an_older_one_to_its_end(gateway):
-    id_ = make_subscription(interval="day")
-    gateway.faults(**NO_FUNDS)
-    renew()
-    work()
-    pass_time(timedelta(days=1, minutes=1))
-    work()
-    assert column(Ticket, "status") == ["open"]
-    gateway.clear()
-    assert renew() == 1
-    work()
-    assert column(Payment, "status") == ["pending", "paid"]
-    found = subscription(id_)
-    assert (found.status, found.failures_in_row) == ("past_due", 2)
-    assert column(Ticket, "status") == ["open"]
-    assert column(Recovery, "status") == ["scheduled"]
-    gateway.faults(**NO_FUNDS)
-    pass_time(timedelta(days=3))
-    work(id_)
-    assert column(Recovery, "status") == ["exhausted"]
-    assert subscription(id_).status == "suspended"
-
-
-def test_the_last_of_several_missing_periods_puts_everything_right(gateway):
-    id_ = make_subscription(interval="day")
-    gateway.faults(**NO_FUNDS)
-    renew()
-    work()
-    gateway.clear()
-    pass_time(timedelta(hours=23, minutes=59))
-    assert renew() == 1
-    work()
-    assert (subscription(id_).status, subscription(id_).failures_in_row) == ("past_due", 1)
-    pass_time(timedelta(minutes=2))
-    work()
-    assert column(Payment, "status") == ["paid", "paid"]
-    assert (subscription(id_).status, subscription(id_).failures_in_row) == ("active", 0)
-    assert column(Recovery, "status") == ["recovered"]
 
 
 def test_a_cancelled_subscription_leaves_nothing_to_recover(gateway):
