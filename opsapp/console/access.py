@@ -2,9 +2,21 @@
 
 import hashlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
-from flask import Flask, Response, abort, current_app, g, redirect, request, session, url_for
+from flask import (
+    Flask,
+    Response,
+    abort,
+    after_this_request,
+    current_app,
+    g,
+    redirect,
+    request,
+    session,
+    url_for,
+)
 from flask_login import LoginManager, UserMixin, current_user
 from flask_wtf import CSRFProtect
 from werkzeug.wrappers import Response as AnyResponse
@@ -170,13 +182,19 @@ def _guard() -> AnyResponse | None:
         return _to_sign_in()
     is_polled = view.polled or POLLED in request.headers
     if not is_polled and known.seen_s_ago >= SEEN_EVERY_S:
-        with transaction():
-            sessions.touch(known.session_id)
+        after_this_request(partial(_touch, known.session_id))
     if isinstance(view.permission, Permission) and not may(view.permission):
         g.denied = view.permission
         _note_denied(known, view.permission)
         abort(403)
     return None
+
+
+def _touch(session_id: int, response: AnyResponse) -> AnyResponse:
+    """Last, or what the page reads would be of two moments."""
+    with transaction():
+        sessions.touch(session_id)
+    return response
 
 
 def _tie_forms() -> None:

@@ -22,7 +22,6 @@ from opsapp.subscriptions.models import Subscription
 # A card number as typed or as printed with stars: the first six and the last four are kept of it.
 _CARD = re.compile(r"([0-9]{6})[0-9*xX]{3,9}([0-9]{3}[0-9*])")
 DEPOSITS_MAX = 200
-CARDS_MAX = 300  # thousands begin with the same six digits
 
 
 def is_like(search: str) -> ColumnElement[bool]:
@@ -37,11 +36,14 @@ def is_like(search: str) -> ColumnElement[bool]:
         select(OrderLeg.payment_id)
         .join(Order, Order.id == OrderLeg.order_id)
         .where(Order.order_ref == typed.text, OrderLeg.payment_id.is_not(None)),
-        select(Payment.id).where(
-            Payment.subject_type == "subscription",
-            Payment.subject_id.in_(select(Subscription.id).where(Subscription.ref == typed.text)),
-        ),
     ]
+    if typed.is_word:
+        subscription = select(Subscription.id).where(Subscription.ref == typed.text)
+        arms.append(
+            select(Payment.id).where(
+                Payment.subject_type == "subscription", Payment.subject_id.in_(subscription)
+            )
+        )
     if typed.name:
         arms.append(select(Deposit.payment_id).where(is_depositor(typed)).limit(DEPOSITS_MAX))
     named = union(*arms).subquery()
@@ -54,20 +56,22 @@ def is_like(search: str) -> ColumnElement[bool]:
 def payment_arms(typed: Typed, *, limit: int) -> list[Select[Any]]:
     """By the names that are a payment's own; the exact ones first."""
     text = typed.text
-    arms: list[Select[Any]] = [
-        select(Payment.id).where(Payment.ref == text),
-        select(Payment.id).where(Payment.approval_number == text).limit(limit),
-        select(Attempt.payment_id).where(Attempt.gateway_order_id == text),
-        select(Attempt.payment_id).where(Attempt.gateway_key == text),
-        select(CashReceipt.payment_id).where(CashReceipt.ref == text),
-        select(CashReceipt.payment_id).where(CashReceipt.issue_number == text).limit(limit),
-    ]
+    arms: list[Select[Any]] = []
+    if typed.is_word:
+        arms += [
+            select(Payment.id).where(Payment.ref == text),
+            select(Payment.id).where(Payment.approval_number == text).limit(limit),
+            select(Attempt.payment_id).where(Attempt.gateway_order_id == text),
+            select(Attempt.payment_id).where(Attempt.gateway_key == text),
+            select(CashReceipt.payment_id).where(CashReceipt.ref == text),
+            select(CashReceipt.payment_id).where(CashReceipt.issue_number == text).limit(limit),
+        ]
     if typed.row_id is not None:
         arms.append(select(Payment.id).where(Payment.id == typed.row_id))
     if (card := is_card(typed)) is not None:
-        cards = min(limit, CARDS_MAX)
-        held = select(PaymentMethod.id).where(card).limit(cards)
-        owners = select(PaymentMethod.customer_id).where(card).limit(cards)
+        # Thousands begin with the same six digits.
+        held = select(PaymentMethod.id).where(card).limit(limit)
+        owners = select(PaymentMethod.customer_id).where(card).limit(limit)
         arms.append(
             select(Attempt.payment_id)
             .join(Payment, Payment.id == Attempt.payment_id)

@@ -24,7 +24,7 @@ from opsapp.customers.models import Customer
 
 TYPED_LENGTH_MAX = 100
 # A common name may fit many customers; a list shows the newest rows of so many of them.
-PEOPLE_MAX = 500
+PEOPLE_MAX = 300
 NAME_LENGTHS = range(1, 41)
 EMAIL_PART_LENGTH_MIN = 4  # three letters fit too many addresses to be looked through at once
 

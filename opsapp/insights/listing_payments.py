@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, select, union
+from sqlalchemy import ColumnElement, Select, Subquery, exists, or_, select, union
 from sqlalchemy.orm import InstrumentedAttribute
 
 from opsapp.customers.models import Customer
@@ -130,21 +130,23 @@ def list_of_customer(customer_id: int, *, limit: int = 10) -> list[Any]:
 
 
 def _with_customer(page: Subquery) -> Select[*tuple[Any, ...]]:
+    attempts = exists().where(Attempt.payment_id == page.c.id, Attempt.status.in_(UNCERTAIN))
+    refunds = exists().where(Refund.payment_id == page.c.id, Refund.status.in_(REFUND_UNCERTAIN))
     return select(
         *page.c,
         Customer.name.label("customer_name"),
         Customer.customer_ref,
-        _is_uncertain(page.c.id).label("is_uncertain"),
+        or_(attempts, refunds).label("is_uncertain"),
     ).join(Customer, Customer.id == page.c.customer_id)
 
 
-def _is_uncertain(payment_id: Any = Payment.id) -> ColumnElement[bool]:
+def _is_uncertain() -> ColumnElement[bool]:
     """One union, not two conditions joined by OR: PostgreSQL then starts from these few rows."""
     uncertain = union(
         select(Attempt.payment_id).where(Attempt.status.in_(UNCERTAIN)),
         select(Refund.payment_id).where(Refund.status.in_(REFUND_UNCERTAIN)),
     ).subquery()
-    is_it: ColumnElement[bool] = payment_id.in_(select(uncertain.c.payment_id))
+    is_it: ColumnElement[bool] = Payment.id.in_(select(uncertain.c.payment_id))
     return is_it
 
 

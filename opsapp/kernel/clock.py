@@ -49,6 +49,11 @@ def now() -> datetime:
     return moment
 
 
+def keep(moment: datetime) -> None:
+    """`func.ops_now()` was read along with something else: `now` does not ask for it once more."""
+    kept_in_transaction().setdefault(_NOW, moment.astimezone(UTC))
+
+
 def seoul_date(moment: datetime) -> date:
     """The calendar day in Asia/Seoul: it differs from the UTC day in 9 of 24 hours."""
     return moment.astimezone(SEOUL).date()

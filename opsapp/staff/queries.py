@@ -18,6 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import load_only
 
+from opsapp.kernel import clock
 from opsapp.kernel.db import db, execute_plain, locked
 from opsapp.kernel.errors import NotFound
 from opsapp.settings import current
@@ -69,13 +70,15 @@ class AccountRow:
 def find_visitor(token_hash: bytes) -> Visitor | None:
     """The owner of a sign-in that is neither ended, idle for too long nor too old."""
     found = execute_plain(_visitors(), {"token_hash": token_hash} | _lengths()).one_or_none()
-    known: tuple[Any, ...] | None = found and tuple(found)
-    return Visitor(*known) if known else None
+    if found is None:
+        return None
+    known: tuple[Any, ...] = tuple(found)
+    clock.keep(known[-1])  # nearly every page asks for it
+    return Visitor(*known[:-1])
 
 
 @cache  # every request of the console asks it
 def _visitors() -> Select[*tuple[Any, ...]]:
-    clock = func.clock_timestamp()
     return (
         select(
             StaffSession.id,
@@ -85,7 +88,8 @@ def _visitors() -> Select[*tuple[Any, ...]]:
             StaffAccount.role,
             StaffAccount.locale,
             StaffAccount.theme,
-            cast(func.extract("epoch", clock - StaffSession.last_seen_at), Double),
+            cast(func.extract("epoch", func.clock_timestamp() - StaffSession.last_seen_at), Double),
+            func.ops_now(),
         )
         .join(StaffAccount, StaffAccount.id == StaffSession.account_id)
         .where(
@@ -212,11 +216,11 @@ def _is_open() -> ColumnElement[bool]:
 
 def _is_alive() -> ColumnElement[bool]:
     """Asks for the parameters of `_lengths`."""
-    clock = func.clock_timestamp()
+    at = func.clock_timestamp()
     return and_(
         StaffSession.ended_at.is_(None),
-        StaffSession.last_seen_at > clock - bindparam("idle", type_=Interval),
-        StaffSession.created_at > clock - bindparam("life", type_=Interval),
+        StaffSession.last_seen_at > at - bindparam("idle", type_=Interval),
+        StaffSession.created_at > at - bindparam("life", type_=Interval),
     )
 
 

@@ -4,13 +4,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
 
 from opsapp.customers.models import PaymentMethod
 from opsapp.gateways.registry import connected
-from opsapp.kernel import clock
-from opsapp.kernel.actors import Actor
-from opsapp.kernel.db import db, transaction
+from opsapp.kernel.db import transaction
 from opsapp.notifications.models import Notice
 from opsapp.payments import charging, recording
 from opsapp.payments.models import Attempt, Payment
@@ -22,30 +19,13 @@ from opsapp.subscriptions.pausing import pause, resume
 from opsapp.subscriptions.switching import switch_method
 from opsapp.tickets.models import Ticket
 from tests.factories.payments import BY, make_method
+from tests.factories.recoveries import NO_FUNDS, STOPPED, WORKER, WRONG_KEY, column, work
 from tests.factories.subscriptions import go_to, make_subscription, pass_time, renew, subscription
-
-WORKER = Actor("worker", "test")
-NO_FUNDS = {"declines": {"REJECT_CARD_PAYMENT": 1.0}}
-STOPPED = {"declines": {"INVALID_STOPPED_CARD": 1.0}}
-WRONG_KEY = {"declines": {"INVALID_API_KEY": 1.0}}
 
 
 @pytest.fixture(autouse=True)
 def noon(app):
     go_to(datetime(2026, 3, 10, 3, tzinfo=UTC))
-
-
-def work() -> None:
-    """What the workers would do now."""
-    with transaction():
-        due = select(Attempt.id).where(Attempt.status == "ready", Attempt.due_at <= clock.now())
-        ids = list(db.session.scalars(due))
-    charging.execute_attempts(ids, by=WORKER)
-
-
-def column(model: type, name: str) -> list:
-    with transaction():
-        return list(db.session.scalars(select(getattr(model, name)).order_by(model.id)))
 
 
 def state(subscription_id: int) -> tuple[str, int]:
