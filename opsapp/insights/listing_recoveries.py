@@ -5,7 +5,19 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from opsapp.catalog.models import Plan
 from opsapp.customers.models import Customer, PaymentMethod
@@ -74,17 +86,21 @@ def list_recoveries(wish: BoardWish, *, cursor: str | None, size: int = PAGE_SIZ
 
 def list_columns(wish: BoardWish) -> list[Column]:
     """The latest cards of each stage, in one statement."""
-    filtered = select(Recovery.id, Recovery.opened_at, _stage().label("stage"))
-    concerned = filtered.where(*_filters(wish)).cte("concerned")
-    totals = (
-        select(concerned.c.stage, func.count().label("total"))
-        .group_by(concerned.c.stage)
-        .cte("totals")
-    )
+    concerned = _filters(wish)
+    sums = [func.count().filter(_stage() == stage).label(stage) for stage in STAGES]
+    counted = select(*sums).where(*concerned).cte("counted")  # in one pass, without a sort
+    totals = union_all(
+        *(
+            select(literal(stage).label("stage"), counted.c[stage].label("total")).where(
+                counted.c[stage] > 0
+            )
+            for stage in STAGES
+        )
+    ).cte("totals")
     latest = (
-        select(concerned.c.id)
-        .where(concerned.c.stage == totals.c.stage)
-        .order_by(concerned.c.opened_at.desc(), concerned.c.id.desc())
+        select(Recovery.id)
+        .where(*concerned, _stage() == totals.c.stage)
+        .order_by(Recovery.opened_at.desc(), Recovery.id.desc())
         .limit(CARDS_MAX)
         .lateral("latest")
     )

@@ -61,8 +61,22 @@ class Recovery(Base):
             postgresql_where=text(
                 "status IN ('monitoring', 'scheduled', 'processing', 'exhausted')"
             ),
+            # What the board filters and counts by; so thousands are counted without their rows.
+            postgresql_include=[
+                "status",
+                "next_step",
+                "failures",
+                "snoozed_until",
+                "reason",
+                "subscription_id",
+            ],
         ),
-        Index("recoveries_closed", "closed_at", postgresql_where=text("closed_at IS NOT NULL")),
+        Index(
+            "recoveries_closed",
+            "closed_at",
+            postgresql_where=text("closed_at IS NOT NULL"),
+            postgresql_include=["policy_id", "currency", "status", "recovered_minor"],
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
