@@ -112,9 +112,10 @@ class Keys(Hands):
     def choose(self, field: Locator, value: str) -> None:
         self.go_to(field)
         options = field.evaluate("(it) => [...it.options].map((option) => option.value)")
-        while field.input_value() != value:
-            behind = options.index(value) > options.index(field.input_value())
-            self.key("ArrowDown" if behind else "ArrowUp")
+        way = options.index(value) - options.index(field.input_value())
+        for _ in range(abs(way)):
+            self.key("ArrowDown" if way > 0 else "ArrowUp")
+        assert field.input_value() == value, f"the keys went elsewhere than to {field}"
 
     def go_to(self, control: Locator) -> None:
         """By Tab, and by arrows inside a group of radios, as the browser has it."""
