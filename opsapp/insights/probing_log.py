@@ -190,8 +190,10 @@ def _series_without_ticket() -> Select[str]:
     )
     running_since = (
         select(func.min(Recovery.opened_at))
+        .join(Payment, Payment.id == Recovery.payment_id)
         .where(
             Recovery.subscription_id == Subscription.id,
+            Payment.status != PaymentStatus.CANCELLED.value,
             Recovery.status.in_([status.value for status in (*OPEN, RecoveryStatus.EXHAUSTED)]),
         )
         .correlate(Subscription)

@@ -159,7 +159,7 @@ def _status(judged: Judged) -> RecoveryStatus:
 def _state(judged: Judged, now: datetime, *, tries: int, staff_tries: int) -> dict[str, Any]:
     fact, decision = judged.case.fact, judged.decision
     return {
-        "failures": decision.failures,
+        "failures": judged.failures,
         "tries": tries + 1,
         "gateway_tries": decision.gateway_tries,
         "staff_tries": staff_tries + judged.is_retry_by_staff,

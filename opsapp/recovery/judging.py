@@ -26,7 +26,8 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """`failures_in_row`: at the subscription, this one included if it counts.
+    """This one included, if it counts: `failures_in_row` at the subscription, `failures` of the
+    series alone. The decision goes by the greater of the two.
 
     `is_retry_by_staff`: it leaves the plan as it was.
     """
@@ -35,6 +36,7 @@ class Judged:
     reason: Reason
     decision: Decision
     failures_in_row: int
+    failures: int
     policy: InForce
     held: Recovery | None
     is_retry_by_staff: bool
@@ -99,7 +101,7 @@ def _judge(
     fact = case.fact
     # After its last step a series that is taken up once more begins anew.
     own = held.failures if held is not None and held.next_step != Next.FINAL else 0
-    failures = max(in_row, own)
+    before = max(in_row, own)
     reason = reason_of(fact.failure_class, fact.failure_code, fact.gateway_name)
     is_retry = fact.attempt_number > 1 and fact.is_by_staff
     failed = Failed(
@@ -107,7 +109,7 @@ def _judge(
         failure_class=fact.failure_class,
         reason=reason,
         retry_mode=_retry_mode(case),
-        failures=failures,
+        failures=before,
         gateway_tries=held.gateway_tries if held else 0,
         card_tries=tries.get(case.method_id, 0),
         is_by_staff=is_retry,
@@ -115,8 +117,8 @@ def _judge(
         due_at=held.next_at if held else None,
     )
     decision = rules.decide(policy.policy, failed)
-    in_row += decision.failures - failures
-    return Judged(case, reason, decision, in_row, policy, held, is_retry)
+    more = decision.failures - before
+    return Judged(case, reason, decision, in_row + more, own + more, policy, held, is_retry)
 
 
 def _was_exhausted(held: Recovery) -> bool:

@@ -19,6 +19,8 @@ def put_off(recovery_id: int, *, due_at: datetime, by: Actor) -> None:
     if row.status in COLLECTED:
         raise NothingToRecover
     also = {"next_at": due_at, "next_step": Next.RETRY.value, "closed_at": None}
+    if row.next_step == Next.FINAL:
+        also["failures"] = 0  # it begins anew, as any series that is taken up after its last step
     detail = {"from": row.next_at.isoformat() if row.next_at else None, "to": due_at.isoformat()}
     because = "put on another day by staff"
     move = RowMove(row.id, row.status, RecoveryStatus.SCHEDULED, because, also=also, detail=detail)

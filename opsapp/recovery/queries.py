@@ -281,7 +281,8 @@ def list_owing(subscription_ids: Sequence[int], *, but: Sequence[int]) -> frozen
 def list_behind(subscription_ids: Sequence[int]) -> frozenset[int]:
     """Those of them with a series that runs because of a decline, not of a gateway's fault."""
     behind = _uncollected(subscription_ids).where(
-        Recovery.status.in_(_OPEN), Recovery.next_step != rules.Next.GATEWAY_RETRY.value
+        Recovery.status.in_(_OPEN),
+        or_(Recovery.failures > 0, Recovery.next_step != rules.Next.GATEWAY_RETRY.value),
     )
     return frozenset(db.session.scalars(behind))
 

@@ -134,6 +134,7 @@ class _Try:
     series: Series
     answers: list[Answer]
     place: int = 0
+    failures: int = 0
     gateway_tries: int = 0
     failed_at: datetime | None = None
     left: float = 1.0  # the chance that it is not paid yet
@@ -149,7 +150,10 @@ class _Try:
 
 
 class _Run:
-    """One subscription: its payments share the count of failures and the tickets."""
+    """One subscription: its payments share the failures in a row and the tickets.
+
+    Each has a count of its own besides, as in judging.
+    """
 
     def __init__(self, policy: Policy, outcome: Outcome, history: History) -> None:
         self.policy, self.outcome, self.history = policy, outcome, history
@@ -183,6 +187,7 @@ class _Run:
         answer = this.answer
         if this.is_assumed and this.failed_at is not None:
             self._expect(this, answer.reason, (at - this.failed_at).days)
+        before = max(self.failures, this.failures)
         self.declines[answer.method_id].append(at)
         lately = [t for t in self.declines[answer.method_id] if t > at - BUDGET_WINDOW]
         decision = rules.decide(
@@ -192,12 +197,14 @@ class _Run:
                 failure_class=answer.failure_class,
                 reason=answer.reason,
                 retry_mode=answer.retry_mode,
-                failures=self.failures,
+                failures=before,
                 gateway_tries=this.gateway_tries,
                 card_tries=len(lately),
             ),
         )
-        self.failures, this.gateway_tries = decision.failures, decision.gateway_tries
+        self.failures += decision.failures - before
+        this.failures += decision.failures - before
+        this.gateway_tries = decision.gateway_tries
         self._count(this, decision)
         this.failed_at, this.place = at, this.place + 1
         if decision.next_at is not None:

@@ -117,12 +117,15 @@ def on_payments_paid(event: PaymentsPaid) -> None:
     for subscription in troubled:
         subscription.failures_in_row = 0  # the series of another period keeps its own count
     unpaid = queries.list_unpaid_subjects(concerned)
-    owing = following.collect(payment_ids, concerned, by=BY) | unpaid
-    settled = [id_ for id_ in concerned if id_ not in owing]
-    if unpaid:
-        suspending.fall_behind([Arrears(id_, _OWED_STILL) for id_ in sorted(unpaid)], by=BY)
+    owing = following.collect(payment_ids, concerned, by=BY)
+    settled = [id_ for id_ in concerned if id_ not in owing | unpaid]
+    if behind := sorted(owing & unpaid):
+        suspending.fall_behind([Arrears(id_, _OWED_STILL) for id_ in behind], by=BY)
+    if not settled:
+        return
     suspending.put_right(settled, because=_PUT_RIGHT, by=BY)
-    for reason in rules.TICKET_REASONS if settled else ():
+    ending.end_for(settled, because=_PUT_RIGHT, by=BY)  # those of payments that were given up
+    for reason in rules.TICKET_REASONS:
         resolving.resolve_for(queries.SUBJECT, settled, reason, because=_PUT_RIGHT, by=BY)
 
 

@@ -12,7 +12,8 @@ from opsapp.kernel.errors import NotFound
 from opsapp.payments.models import Attempt, Payment
 from opsapp.payments.states import AttemptStatus, PaymentStatus
 from opsapp.recovery.models import Recovery
-from opsapp.recovery.states import COLLECTED
+from opsapp.recovery.rules import Next
+from opsapp.recovery.states import COLLECTED, OPEN as RECOVERING, RecoveryStatus
 from opsapp.subscriptions import dating
 from opsapp.subscriptions.models import (
     BillingPeriod,
@@ -130,9 +131,20 @@ def _charged_to(method_ids: Sequence[int]) -> Select[int]:
 
 
 def list_unpaid_subjects(subscription_ids: Sequence[int]) -> frozenset[int]:
-    """Those of them that still have a failed payment."""
+    """Those of them that still have a failed payment, other than one that was given up, and one
+    that only a gateway's fault has failed: it is tried again at once.
+    """
+    by_fault_alone = and_(
+        Recovery.status.in_([status.value for status in RECOVERING]),
+        Recovery.next_step == Next.GATEWAY_RETRY.value,
+        Recovery.failures == 0,
+    )
+    is_let_be = exists().where(
+        Recovery.payment_id == Payment.id,
+        or_(Recovery.status == RecoveryStatus.ENDED.value, by_fault_alone),
+    )
     failed = select(Payment.subject_id).where(
-        _is_of(subscription_ids), Payment.status == PaymentStatus.FAILED
+        _is_of(subscription_ids), Payment.status == PaymentStatus.FAILED, ~is_let_be
     )
     return frozenset(db.session.scalars(failed))
 

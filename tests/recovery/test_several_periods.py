@@ -3,21 +3,24 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from opsapp.kernel import clock
 from opsapp.kernel.actors import Actor
 from opsapp.kernel.db import db, transaction
 from opsapp.payments import charging
-from opsapp.payments.events import DepositsReversed, PaymentFact
+from opsapp.payments.events import DepositsReversed, PaymentFact, PaymentsPaid
 from opsapp.payments.models import Attempt, Payment
+from opsapp.recovery import simulating
 from opsapp.recovery.models import Recovery
+from opsapp.recovery.rules import SHIPPED
 from opsapp.subscriptions import dunning, recovering
 from opsapp.subscriptions.cancelling import cancel
 from opsapp.subscriptions.pausing import hold, pause, release, resume
 from opsapp.subscriptions.switching import switch_method
 from opsapp.tickets.models import Ticket
 from tests.factories.payments import BY, make_method
-from tests.factories.recoveries import NO_FUNDS, WORKER, column, work
+from tests.factories.recoveries import NO_FUNDS, WORKER, WRONG_KEY, column, work
 from tests.factories.subscriptions import make_subscription, pass_time, renew, subscription
 
 pytestmark = pytest.mark.usefixtures("noon")
@@ -126,7 +129,7 @@ def test_a_period_that_was_given_up_is_owed_no_more(gateway):
         switch_method(id_, payment_method_id=method_id, by=BY)
     work()
     assert state(id_) == ("active", 0)
-    assert column(Recovery, "status") == ["recovered", "exhausted"]
+    assert column(Recovery, "status") == ["recovered", "ended"]
 
 
 def test_one_of_two_failed_periods_that_is_paid_leaves_the_subscription_past_due(gateway):
@@ -153,6 +156,102 @@ def test_one_of_two_failed_periods_that_is_paid_leaves_the_subscription_past_due
         recovering.retry_now(second, by=STAFF)
     work()
     assert column(Recovery, "status") == ["recovered", "recovered"]
+    assert state(id_) == ("active", 0)
+
+
+def test_an_exhausted_series_that_staff_put_on_another_day_begins_anew(gateway):
+    id_ = make_subscription()
+    gateway.faults(**NO_FUNDS)
+    renew()
+    work()
+    for days in (1, 3):
+        pass_time(timedelta(days=days, minutes=1))
+        work()
+    assert state(id_) == ("suspended", 3)
+    [row_id] = column(Recovery, "id")
+    with transaction():
+        resume(id_, by=STAFF)
+        day = clock.seoul_date(clock.now()) + timedelta(days=2)
+        recovering.reschedule(row_id, day=day, by=STAFF)
+    pass_time(timedelta(days=3))
+    work()
+    assert state(id_) == ("past_due", 1)
+    assert (column(Recovery, "status"), column(Recovery, "failures")) == (["scheduled"], [1])
+
+
+def test_a_series_does_not_take_over_the_failures_of_an_older_one(gateway):
+    id_ = make_subscription(interval="day")
+    gateway.faults(**NO_FUNDS)
+    renew()
+    work()
+    pass_time(timedelta(hours=23, minutes=59))
+    assert renew() == 1
+    work()
+    assert (state(id_), column(Recovery, "failures")) == (("past_due", 2), [1, 1])
+    gateway.clear()
+    pass_time(timedelta(minutes=2))
+    work()
+    gateway.faults(**NO_FUNDS)
+    pass_time(timedelta(days=3))
+    work()
+    assert column(Recovery, "status") == ["partly_recovered", "scheduled"]
+    assert (state(id_), column(Recovery, "failures")) == (("past_due", 1), [1, 2])
+    with transaction():
+        series, history = simulating.load_series(), simulating.load_history()
+        retold = simulating.simulate(SHIPPED, series, history)
+    assert (retold.retries, retold.ended) == ({1: 1, 2: 2}, 1)
+
+
+def test_a_fault_of_the_gateway_amid_a_series_does_not_hide_what_is_owed(gateway):
+    id_ = one_behind(gateway)
+    gateway.faults(**WRONG_KEY)
+    pass_time(timedelta(minutes=2))
+    work()
+    assert column(Recovery, "next_step") == ["gateway_retry"]
+    with transaction():
+        pause(id_, open_retries="keep", by=BY)
+    with transaction():
+        resume(id_, by=BY)
+    assert state(id_) == ("past_due", 0)
+
+
+def test_a_payment_beside_one_that_the_gateway_fails_makes_nobody_past_due(gateway):
+    id_ = make_subscription(interval="day")
+    gateway.faults(**WRONG_KEY)
+    for _ in range(2):
+        assert renew() == 1
+        work()
+        pass_time(timedelta(days=1))
+    assert column(Recovery, "next_step") == ["gateway_retry", "gateway_retry"]
+    with transaction():
+        older, newer = db.session.scalars(select(Recovery).order_by(Recovery.id))
+        # Both are answered in one batch, and what was paid is told first.
+        db.session.execute(
+            update(Payment).where(Payment.id == older.payment_id).values(status="failed")
+        )
+        dunning.on_payments_paid(PaymentsPaid((_fact(newer),)))
+    assert state(id_) == ("active", 0)
+
+
+@pytest.mark.parametrize("first_answer", [WRONG_KEY, NO_FUNDS])
+def test_a_period_that_a_pause_gave_up_makes_nobody_past_due_later(gateway, first_answer):
+    id_ = make_subscription(interval="week")
+    gateway.faults(**WRONG_CARD)
+    renew()
+    work()
+    with transaction():
+        pause(id_, by=BY)
+    with transaction():
+        resume(id_, by=BY)
+    assert (state(id_), column(Recovery, "status")) == (("active", 0), ["ended"])
+    gateway.faults(**first_answer)
+    pass_time(timedelta(days=7))
+    assert renew() == 1
+    work()
+    gateway.clear()
+    pass_time(timedelta(days=1, minutes=1))
+    work()
+    assert column(Payment, "status") == ["failed", "paid"]
     assert state(id_) == ("active", 0)
 
 
