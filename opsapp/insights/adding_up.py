@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import BigInteger, ColumnElement, Select, case, func, literal_column, select
+from sqlalchemy.dialects.postgresql import array
 
 from opsapp.insights.rules import Totals
 from opsapp.kernel.db import db
@@ -10,15 +11,17 @@ from opsapp.kernel.db import db
 SUMMED_ROWS_MAX = 15_000  # a day of a shop with five million payments a year
 
 
-def add_up(rows: Select[*tuple[Any, ...]]) -> Totals | None:
-    """Of rows of two columns in won, captured and refunded; None for more than SUMMED_ROWS_MAX.
+def add_up(rows: Select[*tuple[Any, ...]], *, in_won: ColumnElement[bool]) -> Totals | None:
+    """Of those rows of two columns that are in won, captured and refunded.
 
-    No more rows than that are ever read, however long the period and however large the shop.
+    None for more than SUMMED_ROWS_MAX rows. They are counted in their index first: of too many,
+    none is read.
     """
-    some = rows.limit(SUMMED_ROWS_MAX + 1).subquery()
-    captured, refunded = some.c
-    sums = [func.coalesce(func.sum(column), 0) for column in (captured, refunded)]
-    count, *minor = db.session.execute(select(func.count(), *sums).select_from(some)).one()
-    if count > SUMMED_ROWS_MAX:
-        return None
-    return Totals(count=count, captured_minor=int(minor[0]), refunded_minor=int(minor[1]))
+    some = rows.with_only_columns(literal_column("1")).limit(SUMMED_ROWS_MAX + 1).subquery()
+    count = select(func.count()).select_from(some).scalar_subquery()
+    few = rows.where(in_won).limit(SUMMED_ROWS_MAX).subquery()
+    sums = [func.coalesce(func.sum(column), 0).cast(BigInteger) for column in few.c]
+    told = select(array([func.count(), *sums])).select_from(few).scalar_subquery()
+    # PostgreSQL looks for the second only where the first allows it.
+    found = db.session.scalars(select(case((count <= SUMMED_ROWS_MAX, told)))).one()
+    return Totals(*found) if found else None

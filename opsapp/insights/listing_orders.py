@@ -123,7 +123,7 @@ def sum_orders(wish: OrderWish) -> Totals | None:
         rows = rows.outerjoin(OrderLeg, _is_first_leg_of(Order.id)).outerjoin(
             Payment, Payment.id == OrderLeg.payment_id
         )
-    return add_up(_ordered(rows.where(Order.currency == "KRW"), wish))
+    return add_up(_ordered(rows, wish), in_won=Order.currency == "KRW")
 
 
 def _ordered(statement: Select[*tuple[Any, ...]], wish: OrderWish) -> Select[*tuple[Any, ...]]:

@@ -112,7 +112,7 @@ def sum_payments(wish: PaymentWish) -> Totals | None:
     if not is_short(wish.since, wish.until):
         return None
     rows = select(Payment.captured_minor, Payment.refunded_minor)
-    return add_up(_filtered(rows.where(Payment.currency == "KRW"), wish))
+    return add_up(_filtered(rows, wish), in_won=Payment.currency == "KRW")
 
 
 def list_fitting(wish: PaymentWish, *, ids: Sequence[int] | None = None, limit: int) -> list[Any]:

@@ -81,7 +81,7 @@ def sum_refunds(wish: RefundWishList) -> Totals | None:
         return None
     is_given_back = Refund.status == RefundStatus.SUCCEEDED.value
     rows = select(literal(0), case((is_given_back, Refund.amount_minor), else_=0))
-    return add_up(_filtered(rows.where(Refund.currency == "KRW"), wish))
+    return add_up(_filtered(rows, wish), in_won=Refund.currency == "KRW")
 
 
 def _filtered(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Subquery, case, literal, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, literal, or_, select
 
 from opsapp.catalog.models import Plan
 from opsapp.customers.models import Customer, PaymentMethod
@@ -110,8 +110,8 @@ def sum_subscriptions(wish: SubscriptionWish) -> Totals | None:
     """
     if not is_short(wish.since, wish.until):
         return None
-    in_won = case((Subscription.currency == "KRW", Subscription.amount_minor), else_=0)
-    return add_up(select(in_won, literal(0)).where(*_fits(wish)))
+    rows = select(Subscription.amount_minor, literal(0)).where(*_fits(wish))
+    return add_up(rows, in_won=Subscription.currency == "KRW")
 
 
 def _with_names(page: Subquery) -> Select[*tuple[Any, ...]]:
