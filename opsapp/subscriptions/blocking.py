@@ -25,7 +25,12 @@ from opsapp.subscriptions.rules import Standing
 from opsapp.subscriptions.states import ENDED, SUBSCRIPTION, SubscriptionStatus
 
 SUBJECT = "subscription_block"
-_STANDING_STILL = (SubscriptionStatus.PAUSED, SubscriptionStatus.SUSPENDED)
+# What a block may have made of it, and a debt that a hold has given up.
+_SAID_ANEW = (
+    SubscriptionStatus.PAUSED,
+    SubscriptionStatus.SUSPENDED,
+    SubscriptionStatus.PAST_DUE,
+)
 _WANTED = {
     rules.PAUSE: "paused",
     rules.SUSPENSION: "suspended",
@@ -157,9 +162,7 @@ def lift_many(
     ]
     if _skip_missed(served_again, subscriptions, because=because, by=by):
         _read_again(lifted)
-    standing = [
-        subscriptions[id_] for id_ in lifted if subscriptions[id_].status in _STANDING_STILL
-    ]
+    standing = [subscriptions[id_] for id_ in lifted if subscriptions[id_].status in _SAID_ANEW]
     behind = recoveries.list_behind([row.id for row in standing]) if standing else frozenset()
     moves = [
         RowMove(row.id, row.status, target, because)
