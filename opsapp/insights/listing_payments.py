@@ -12,7 +12,7 @@ from opsapp.customers.models import Customer
 from opsapp.failures.models import CLASSES
 from opsapp.insights import reading_wishes as reading
 from opsapp.insights.adding_up import add_up
-from opsapp.insights.finding_payments import is_like
+from opsapp.insights.finding_payments import is_like, ways_to_be_meant
 from opsapp.insights.reading_wishes import Query
 from opsapp.insights.rules import Totals, is_short
 from opsapp.kernel.clock import seoul_midnight
@@ -102,9 +102,14 @@ def list_payments(wish: PaymentWish, *, cursor: str | None, size: int = PAGE_SIZ
     """Newest first by the basis. Raises BadCursor, and Invalid for a period that runs backwards."""
     if wish.since and wish.until and wish.until < wish.since:
         raise Invalid(field="until", reason="The period ends before it begins.")
-    statement = _filtered(select(*COLUMNS, Payment.customer_id), wish)
-    keys = (_moment(wish), Payment.id)
-    return page_of(statement, keys=keys, cursor=cursor, size=size, dressed=_with_customer)
+    keys: Sequence[Any] = (_moment(wish), Payment.id)
+    statement = _fitting(select(*keys), wish)
+    if search := wish.search.strip():
+        # Indexes hold the keys: of hundreds that are meant, only those shown are read themselves.
+        found = union(*(statement.where(way) for way in ways_to_be_meant(search))).subquery()
+        keys = tuple(found.c)
+        statement = select(*keys)
+    return page_of(statement, keys=keys, cursor=cursor, size=size, dressed=_shown)
 
 
 def sum_payments(wish: PaymentWish) -> Totals | None:
@@ -129,15 +134,20 @@ def list_of_customer(customer_id: int, *, limit: int = 10) -> list[Any]:
     return list(page_of(statement, keys=keys, cursor=None, size=limit).rows)
 
 
-def _with_customer(page: Subquery) -> Select[*tuple[Any, ...]]:
+def _shown(page: Subquery) -> Select[*tuple[Any, ...]]:
     attempts = exists().where(Attempt.payment_id == page.c.id, Attempt.status.in_(UNCERTAIN))
     refunds = exists().where(Refund.payment_id == page.c.id, Refund.status.in_(REFUND_UNCERTAIN))
-    return select(
-        *page.c,
-        Customer.name.label("customer_name"),
-        Customer.customer_ref,
-        or_(attempts, refunds).label("is_uncertain"),
-    ).join(Customer, Customer.id == page.c.customer_id)
+    return (
+        select(
+            *COLUMNS,
+            Payment.customer_id,
+            Customer.name.label("customer_name"),
+            Customer.customer_ref,
+            or_(attempts, refunds).label("is_uncertain"),
+        )
+        .join_from(page, Payment, Payment.id == page.c.id)
+        .join(Customer, Customer.id == Payment.customer_id)
+    )
 
 
 def _is_uncertain() -> ColumnElement[bool]:
@@ -155,6 +165,13 @@ def _moment(wish: PaymentWish) -> InstrumentedAttribute[Any]:
 
 
 def _filtered(statement: Select[*tuple[Any, ...]], wish: PaymentWish) -> Select[*tuple[Any, ...]]:
+    statement = _fitting(statement, wish)
+    search = wish.search.strip()
+    return statement.where(is_like(search)) if search else statement
+
+
+def _fitting(statement: Select[*tuple[Any, ...]], wish: PaymentWish) -> Select[*tuple[Any, ...]]:
+    """All filters, but not what is looked for."""
     if statuses := TABS.get(wish.tab, ()):
         statement = statement.where(Payment.status.in_([status.value for status in statuses]))
     if wish.tab == "uncertain":
@@ -180,6 +197,4 @@ def _filtered(statement: Select[*tuple[Any, ...]], wish: PaymentWish) -> Select[
         statement = statement.where(moment >= seoul_midnight(wish.since))
     if wish.until:
         statement = statement.where(moment < seoul_midnight(wish.until + timedelta(days=1)))
-    if search := wish.search.strip():
-        statement = statement.where(is_like(search))
     return statement
