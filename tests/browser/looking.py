@@ -11,6 +11,7 @@ from typing import Any
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browser.conftest import leave
 from tests.browser.screens import Screen
 from tests.browser.world import World
 from tests.factories.staff import PASSWORD
@@ -122,7 +123,7 @@ class Watcher:
 
     def close(self) -> None:
         for page in self._pages.values():
-            page.context.close()
+            leave(page.context)
 
     def _inspect(self, page: Page, name: str, folder: str | None) -> None:
         self.found.pictures.append(f"{name}.png")

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser.conftest import leave
 from tests.browser.hands import Hands, Keys, Mouse
 from tests.browser.shop import DEAR, MANY, PRICES, Shop, opened
 
@@ -53,7 +54,7 @@ def sit_down(browser: Browser, shop: Shop, number: int) -> Iterator[Callable[[st
 
     yield build
     for context in contexts:
-        context.close()
+        leave(context)
 
 
 @pytest.fixture
@@ -193,6 +194,7 @@ def test_a_ticket_is_taken_from_the_inbox_and_closed(shop, sit_down, number, not
     hands.choose(hands.page.locator("select#resolution"), "told")
     hands.fill(hands.page.locator("[name=note]"), "안내 후 종결")
     hands.press(hands.page.locator("form[action$='/resolve'] button"))
+    hands.page.wait_for_url("**done=resolve**")
     shop.wait("SELECT status FROM tickets WHERE id = %s", ticket, to_be="resolved")
     note(hands)
     assert shop.one("SELECT resolution FROM tickets WHERE id = %s", ticket) == "told"

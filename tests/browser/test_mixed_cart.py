@@ -11,6 +11,7 @@ from opsapp.kernel.db import db, transaction
 from opsapp.ledger.rules import POINTS_LIABILITY, POINTS_RESERVED, seller_payable
 from opsapp.subscriptions.blocking import list_open_blocks
 from opsapp.subscriptions.models import Subscription
+from tests.browser.conftest import leave
 from tests.browser.test_paying import aside, look_at, page as page, settings as settings
 from tests.factories import accounts
 from tests.factories.carts import balance
@@ -167,7 +168,7 @@ def plain(browser: Browser) -> Iterator[Page]:
     )
     context.set_default_timeout(15_000)
     yield context.new_page()
-    context.close()
+    leave(context)
 
 
 def test_the_whole_way_goes_without_any_script(plain, url, buy):
@@ -211,7 +212,7 @@ def test_the_first_view_is_light_stands_still_and_shuts_nobody_out(browser, url,
         picture(page, f"cart-{locale}-{scheme}-{width}")
         if (locale, scheme, width) == LOOKS[-1]:
             pay_by_keyboard(page)
-        context.close()
+        leave(context)
     assert aside(lambda: homes["en"].points.reserved) == 3_000
 
 

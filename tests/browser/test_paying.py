@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 from opsapp.settings import Settings
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, leave
 from tests.factories.checkouts import Shopper
 from tests.portal.conftest import with_window
 
@@ -43,7 +43,7 @@ def page(browser: Browser) -> Iterator[Page]:
         lambda said: page.complaints.append(said.text) if said.type in ("error", "warning") else 0,
     )
     yield page
-    context.close()
+    leave(context)
 
 
 def look_at(page: Page, *, width: int = PHONE["width"]) -> None:

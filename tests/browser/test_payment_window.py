@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-from tests.browser.conftest import PHONE
+from tests.browser.conftest import PHONE, leave
 from tests.sandbox.conftest import (
     Shop,
     sandbox as sandbox,
@@ -56,7 +56,7 @@ def page(browser: Browser, complaints: list[str]) -> Iterator[Page]:
     page = context.new_page()
     page.on("console", lambda message: complaints.append(message.text))
     yield page
-    context.close()
+    leave(context)
 
 
 def open_window(page: Page, shop: Shop, landing: str, **changes: object) -> str:
@@ -130,4 +130,4 @@ def test_the_page_fits_a_phone_and_everybody_can_use_it(
     assert found.violations_count == 0, found.generate_report()
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= PHONE["width"]
-    context.close()
+    leave(context)
