@@ -1,9 +1,12 @@
 import re
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urljoin
 
 import pytest
 from sqlalchemy import update
 
+from opsapp.insights import adding_up
+from opsapp.kernel import clock
 from opsapp.kernel.db import db, transaction
 from opsapp.kernel.log import Entry, record
 from opsapp.payments import charging
@@ -78,6 +81,28 @@ def test_filters_add_up_and_name_their_basis(cs, scene):
     assert found(cs, "since=2020-01-01&until=2020-12-31") == set()
     assert found(cs, "basis=paid&since=2020-01-01") == {scene.paid, scene.partly_refunded}
     assert "승인 시각" in cs.get("/console/payments/?basis=paid&since=2020-01-01").text
+
+
+def test_totals_are_of_all_rows_that_fit_or_left_out_when_there_are_too_many(
+    cs, scene, owner, monkeypatch
+):
+    owner.execute("UPDATE payments SET currency = 'USD' WHERE id = %s", (scene.awaiting,))
+    today = clock.seoul_date(datetime.now(UTC))
+    query = f"since={today - timedelta(days=9)}&until={today}"
+    rows = found(cs, query)
+    sums = owner.execute(
+        "SELECT count(*), sum(captured_minor) FROM payments WHERE currency = 'KRW'"
+    )
+    [(count, captured)] = sums.fetchall()
+    assert count == len(rows) - 1
+
+    def shown(most):
+        monkeypatch.setattr(adding_up, "SUMMED_ROWS_MAX", most)
+        return re.findall(r"<dd>(.*?)</dd>", cs.get(f"/console/payments/?{query}").text)[:2]
+
+    assert shown(len(rows) - 1) == []
+    [told, taken] = shown(len(rows))
+    assert (told, f"{captured:,}원" in taken) == (f"{count}", True)
 
 
 @pytest.mark.parametrize(
