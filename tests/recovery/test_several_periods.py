@@ -50,6 +50,18 @@ def one_behind(gateway, *, failures: int = 1) -> int:
     return id_
 
 
+def two_behind(gateway) -> int:
+    """A daily subscription whose newer period failed a minute before the older is tried again."""
+    id_ = make_subscription(interval="day")
+    gateway.faults(**NO_FUNDS)
+    renew()
+    work()
+    pass_time(timedelta(hours=23, minutes=59))
+    assert renew() == 1
+    work()
+    return id_
+
+
 def test_one_of_two_missing_periods_is_a_part_until_the_other_is_paid(gateway):
     make_subscription(interval="day")
     gateway.faults(**NO_FUNDS)
@@ -112,13 +124,7 @@ def test_the_last_of_several_missing_periods_puts_everything_right(gateway):
 
 
 def test_a_period_that_was_given_up_is_owed_no_more(gateway):
-    id_ = make_subscription(interval="day")
-    gateway.faults(**NO_FUNDS)
-    renew()
-    work()
-    pass_time(timedelta(hours=23, minutes=59))
-    assert renew() == 1
-    work()
+    id_ = two_behind(gateway)
     pass_time(timedelta(minutes=2))
     work()
     assert column(Payment, "status") == ["failed", "cancelled"]
@@ -180,13 +186,7 @@ def test_an_exhausted_series_that_staff_put_on_another_day_begins_anew(gateway):
 
 
 def test_a_series_does_not_take_over_the_failures_of_an_older_one(gateway):
-    id_ = make_subscription(interval="day")
-    gateway.faults(**NO_FUNDS)
-    renew()
-    work()
-    pass_time(timedelta(hours=23, minutes=59))
-    assert renew() == 1
-    work()
+    id_ = two_behind(gateway)
     assert (state(id_), column(Recovery, "failures")) == (("past_due", 2), [1, 1])
     gateway.clear()
     pass_time(timedelta(minutes=2))
