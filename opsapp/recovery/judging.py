@@ -99,11 +99,12 @@ def _judge(
     case: Case, in_row: int, policy: InForce, held: Recovery | None, tries: dict[int, int]
 ) -> Judged:
     fact = case.fact
-    # After its last step a series that is taken up once more begins anew.
-    own = held.failures if held is not None and held.next_step != Next.FINAL else 0
+    is_retry = fact.attempt_number > 1 and fact.is_by_staff
+    # After its last step a series that is taken up once more begins anew, but not by such a retry.
+    goes_on = held is not None and (is_retry or held.next_step != Next.FINAL)
+    own = held.failures if held is not None and goes_on else 0
     before = max(in_row, own)
     reason = reason_of(fact.failure_class, fact.failure_code, fact.gateway_name)
-    is_retry = fact.attempt_number > 1 and fact.is_by_staff
     failed = Failed(
         at=clock.now(),
         failure_class=fact.failure_class,

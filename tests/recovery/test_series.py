@@ -131,6 +131,7 @@ def test_a_try_by_staff_after_a_suspension_ends_in_it_again(gateway):
     assert (recovery(id_).status, subscription(id_).status) == ("processing", "active")
     work()
     assert (recovery(id_).status, subscription(id_).status) == ("exhausted", "suspended")
+    assert (recovery(id_).failures, recovery(id_).staff_tries) == (3, 1)
 
 
 def test_staff_put_the_next_try_on_another_day_and_it_counts_by_the_plan(gateway):
